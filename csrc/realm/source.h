@@ -1,0 +1,46 @@
+/* source.h - where a realm's schema and objects come from and go to. A store implements it; a realm
+ * without a source lives in memory only. */
+#ifndef SL_REALM_SOURCE_H
+#define SL_REALM_SOURCE_H
+
+#include "base/status.h"
+#include "realm/object.h"
+#include "realm/schema.h"
+
+typedef bool (*sl_key_visitor)(void *ctx, const sl_key *key);
+typedef bool (*sl_referrer_visitor)(void *ctx, sl_str class_name, const sl_key *key);
+
+/* `ctx` is the first argument of every function. Each returns false with `st` filled on failure.
+ * Loads see what was saved earlier in the same transaction. Visitors return false to stop early. */
+typedef struct sl_realm_source {
+    /* Fills the empty `schema` from what is stored. */
+    bool (*schema_load)(void *ctx, sl_schema *schema, sl_status *st);
+    /* Schema changes, in the order they happen. The store creates, alters and drops tables; new
+     * columns get the default content of 2-changeset.md, 10.2 in existing rows. */
+    bool (*class_added)(void *ctx, const sl_class *cls, sl_status *st);
+    bool (*class_erased)(void *ctx, const sl_class *cls, sl_status *st);
+    bool (*property_added)(void *ctx, const sl_class *cls, const sl_property *prop, sl_status *st);
+    bool (*property_erased)(void *ctx, const sl_class *cls, const sl_property *prop, sl_status *st);
+
+    /* Fills `object` (allocated by the realm, all properties at their defaults) from the row with
+     * `key`; *found = false if there is none. */
+    bool (*object_load)(void *ctx, const sl_class *cls, const sl_key *key, sl_object *object,
+                        bool *found, sl_status *st);
+    /* Writes the whole object (insert or replace). */
+    bool (*object_save)(void *ctx, const sl_class *cls, const sl_object *object, sl_status *st);
+    bool (*object_erase)(void *ctx, const sl_class *cls, const sl_key *key, sl_status *st);
+    /* All keys of a class, in any order. */
+    bool (*object_scan)(void *ctx, const sl_class *cls, sl_key_visitor visit, void *visit_ctx,
+                        sl_status *st);
+    bool (*object_count)(void *ctx, const sl_class *cls, uint64_t *count, sl_status *st);
+    /* Top-level objects that hold a link to (class_name, key) anywhere, embedded objects and nested
+     * collections included; the target need not exist. */
+    bool (*referrers)(void *ctx, sl_str class_name, const sl_key *key, sl_referrer_visitor visit,
+                      void *visit_ctx, sl_status *st);
+    /* The number of objects ever created in the class (GlobalKey counter), read and raised. */
+    bool (*sequence_get)(void *ctx, const sl_class *cls, uint64_t *next, sl_status *st);
+    bool (*sequence_put)(void *ctx, const sl_class *cls, uint64_t next, sl_status *st);
+    void *ctx;
+} sl_realm_source;
+
+#endif
