@@ -15,14 +15,18 @@ static void *heap_realloc(void *ctx, void *block, size_t size) {
 
 static const sl_alloc heap = {heap_realloc, NULL};
 
-const sl_alloc *sl_alloc_default(void) { return &heap; }
+const sl_alloc *sl_alloc_default(void) {
+    return &heap;
+}
 
 void *sl_resize(const sl_alloc *alloc, void *block, size_t size) {
     if (!alloc) alloc = &heap;
     return alloc->realloc(alloc->ctx, block, size);
 }
 
-void *sl_new(const sl_alloc *alloc, size_t size) { return size ? sl_resize(alloc, NULL, size) : NULL; }
+void *sl_new(const sl_alloc *alloc, size_t size) {
+    return size ? sl_resize(alloc, NULL, size) : NULL;
+}
 
 void *sl_new_zero(const sl_alloc *alloc, size_t count, size_t size) {
     if (size && count > SIZE_MAX / size) return NULL;

@@ -25,7 +25,8 @@ char *sl_buf_reserve(sl_buf *buf, size_t extra) {
             buf->failed = true;
             return NULL;
         }
-        while (want < buf->size + extra) want *= 2;
+        while (want < buf->size + extra)
+            want *= 2;
         char *data = sl_resize(buf->alloc, buf->data, want);
         if (!data) {
             buf->failed = true;
@@ -45,11 +46,17 @@ void sl_buf_add(sl_buf *buf, const void *data, size_t size) {
     buf->size += size;
 }
 
-void sl_buf_byte(sl_buf *buf, uint8_t byte) { sl_buf_add(buf, &byte, 1); }
+void sl_buf_byte(sl_buf *buf, uint8_t byte) {
+    sl_buf_add(buf, &byte, 1);
+}
 
-void sl_buf_str(sl_buf *buf, sl_str s) { sl_buf_add(buf, s.data, s.size); }
+void sl_buf_str(sl_buf *buf, sl_str s) {
+    sl_buf_add(buf, s.data, s.size);
+}
 
-void sl_buf_text(sl_buf *buf, const char *text) { sl_buf_add(buf, text, strlen(text)); }
+void sl_buf_text(sl_buf *buf, const char *text) {
+    sl_buf_add(buf, text, strlen(text));
+}
 
 void sl_buf_printf(sl_buf *buf, const char *format, ...) {
     va_list args;

@@ -45,8 +45,9 @@ bool sl_fail_memory(sl_status *st) {
 }
 
 const char *sl_status_class_name(sl_status_class cls) {
-    static const char *const names[] = {"ok",      "usage",      "memory",  "changeset", "protocol",
-                                        "session", "connection", "storage", "auth",      "internal"};
+    static const char *const names[] = {"ok",       "usage",   "memory",     "changeset",
+                                        "protocol", "session", "connection", "storage",
+                                        "auth",     "internal"};
     size_t i = (size_t)cls;
     return i < sizeof names / sizeof *names ? names[i] : "unknown";
 }

@@ -11,9 +11,11 @@ typedef enum sl_status_class {
     SL_ERR_USAGE,      /* the caller broke a contract; the text says which */
     SL_ERR_MEMORY,     /* an allocation failed; nothing was changed */
     SL_ERR_CHANGESET,  /* a changeset does not parse, merge or apply */
-    SL_ERR_PROTOCOL,   /* a message or WebSocket frame is malformed or misplaced; `code` = error number */
+    SL_ERR_PROTOCOL,   /* a message or WebSocket frame is malformed or misplaced; `code` = error
+                          number */
     SL_ERR_SESSION,    /* a session ended; `code` = protocol error number (2xx) */
-    SL_ERR_CONNECTION, /* socket, TLS, HTTP or WebSocket; `code` = close code or HTTP status, or 0 */
+    SL_ERR_CONNECTION, /* socket, TLS, HTTP or WebSocket; `code` = close code or HTTP status, or 0
+                        */
     SL_ERR_STORAGE,    /* the store: damaged, locked, newer, full */
     SL_ERR_AUTH,       /* a token or password was refused */
     SL_ERR_INTERNAL    /* an invariant of ours does not hold */
@@ -32,7 +34,8 @@ typedef struct sl_status {
     char message[240];
 } sl_status;
 
-#define SL_STATUS_INIT {SL_OK, 0, SL_STATUS_NO_OFFSET, "", ""}
+#define SL_STATUS_INIT                                                                             \
+    { SL_OK, 0, SL_STATUS_NO_OFFSET, "", "" }
 
 /* Fills `st` (borrowed, may be NULL) and returns false, so that it can be the operand of return.
  * `format` is printf-like; the text says what is wrong, where, and what to do. */

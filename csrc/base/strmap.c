@@ -53,7 +53,8 @@ static bool same(const sl_strmap_slot *slot, sl_str key, uint32_t hash) {
 /* The slot of `key`, or the free slot where it would go. The map is never full. */
 static sl_strmap_slot *find(const sl_strmap *map, sl_str key, uint32_t hash) {
     uint32_t mask = map->capacity - 1, i = hash & mask;
-    while (map->slots[i].data && !same(&map->slots[i], key, hash)) i = (i + 1) & mask;
+    while (map->slots[i].data && !same(&map->slots[i], key, hash))
+        i = (i + 1) & mask;
     return &map->slots[i];
 }
 

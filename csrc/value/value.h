@@ -60,7 +60,8 @@ typedef struct sl_global_key {
 } sl_global_key;
 
 /* Key of an object inside its class. `type` is NULL, INT, STRING, OBJECTID, UUID or GLOBALKEY and
- * selects the member. A string key inside a changeset has its string-table index in `string.sym`. */
+ * selects the member. A string key inside a changeset has its string-table index in `string.sym`.
+ */
 typedef struct sl_key {
     int8_t type;
     union {
@@ -79,7 +80,8 @@ typedef struct sl_link {
 } sl_link;
 
 /* One value; `type` selects the member (NULL, OBJECT, DICTIONARY, ERASED, LIST, SET have none).
- * Bytes and links are borrowed: they live as long as the arena, message or object they came from. */
+ * Bytes and links are borrowed: they live as long as the arena, message or object they came from.
+ */
 typedef struct sl_value {
     int8_t type;
     union {
