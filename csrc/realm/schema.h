@@ -4,9 +4,12 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "base/strmap.h"
 #include "value/value.h"
 
-enum { SL_MAX_CLASS_NAME = 57, SL_MAX_PROPERTY_NAME = 63 };
+enum { SL_MAX_CLASS_NAME = 57, SL_MAX_PROPERTY_NAME = 63, SL_MAX_PROPERTIES = 65535 };
+
+struct sl_node;
 
 /* A property. `index` is its slot in sl_object.values and never changes while the class lives;
  * `erased` slots stay until the realm is reopened. */
@@ -16,12 +19,15 @@ typedef struct sl_property {
     uint8_t collection;
     bool nullable; /* of the elements, for collections */
     bool erased;
+    bool embedded; /* link to an embedded class; kept up to date by sl_schema_add_property */
     sl_str target; /* links: class name; else "" */
     uint32_t index;
 } sl_property;
 
-/* A class. Pointers to classes stay valid until the class is erased and the realm flushed or
- * discarded; property pointers until the next property is added. */
+/* A class. Pointers to classes stay valid until the realm is closed; property pointers until the
+ * next property is added. Strings live as long as the schema.
+ * `defaults[i]` is the default content of property i; it owns nothing and may be copied bytewise.
+ */
 typedef struct sl_class {
     sl_str name;
     uint8_t kind; /* sl_table_kind */
@@ -30,15 +36,21 @@ typedef struct sl_class {
     int8_t key_type; /* INT, STRING, OBJECTID, UUID; GLOBALKEY if !has_key */
     bool key_nullable;
     sl_property *properties; /* in the order of creation, without the key property */
+    struct sl_node *defaults;
     uint32_t property_count, property_capacity;
-    uint32_t id; /* number in the file, assigned by the realm, never reused */
+    uint32_t id;     /* number in the file, assigned by the realm, never reused */
+    sl_strmap names; /* property name -> index, without erased ones */
 } sl_class;
 
+/* `alloc` of the arena is the memory of everything in the schema. */
 typedef struct sl_schema {
-    sl_arena arena; /* names */
-    sl_class **classes;
+    sl_arena arena;     /* names, classes */
+    sl_class **classes; /* in the order of creation */
     uint32_t count, capacity;
     uint32_t next_id;
+    sl_strmap names;    /* class name -> position in `classes` */
+    sl_class **removed; /* classes taken out, kept until sl_schema_free */
+    uint32_t removed_count, removed_capacity;
 } sl_schema;
 
 /* `alloc` borrowed (NULL = heap). */
@@ -48,9 +60,24 @@ void sl_schema_free(sl_schema *schema);
 sl_class *sl_schema_find(const sl_schema *schema, sl_str name);
 /* Not the key property; erased ones are not found. */
 sl_property *sl_class_find(const sl_class *cls, sl_str name);
-/* Adds a class without properties (names copied). No check for duplicates. NULL: no memory. */
+/* Adds a class without properties (names copied). No check for duplicates. `definition->id` is
+ * taken over when it is at least schema->next_id (a store restoring its numbers), otherwise the
+ * next free number is assigned. NULL: no memory. */
 sl_class *sl_schema_add_class(sl_schema *schema, const sl_class *definition);
-/* Adds a property (names copied); index is assigned. NULL: no memory. */
-sl_property *sl_schema_add_property(sl_schema *schema, sl_class *cls, const sl_property *definition);
+/* Adds a property (names copied); index is assigned. The target class of a link must have been
+ * added before. NULL: no memory. */
+sl_property *sl_schema_add_property(sl_schema *schema, sl_class *cls,
+                                    const sl_property *definition);
+
+/* For the realm's transactions: take the class out, put it back, take the last property back, hide
+ * and show a property. `position` is the index in `classes`. */
+uint32_t sl_schema_position(const sl_schema *schema, const sl_class *cls);
+/* Makes room so that a later sl_schema_remove_class or sl_schema_restore_class cannot fail. */
+bool sl_schema_reserve(sl_schema *schema);
+void sl_schema_remove_class(sl_schema *schema, sl_class *cls);
+void sl_schema_restore_class(sl_schema *schema, sl_class *cls, uint32_t position);
+void sl_class_drop_last_property(sl_class *cls);
+void sl_class_hide_property(sl_class *cls, uint32_t index);
+bool sl_class_show_property(sl_class *cls, uint32_t index);
 
 #endif

@@ -26,8 +26,11 @@ typedef struct sl_realm_source {
      * `key`; *found = false if there is none. */
     bool (*object_load)(void *ctx, const sl_class *cls, const sl_key *key, sl_object *object,
                         bool *found, sl_status *st);
-    /* Writes the whole object (insert or replace). */
+    /* Writes the whole object (insert or replace). Every property has a slot (value_count equals
+     * cls->property_count), embedded objects included; slots of erased properties are to be
+     * skipped. */
     bool (*object_save)(void *ctx, const sl_class *cls, const sl_object *object, sl_status *st);
+    /* The row may be absent. */
     bool (*object_erase)(void *ctx, const sl_class *cls, const sl_key *key, sl_status *st);
     /* All keys of a class, in any order. */
     bool (*object_scan)(void *ctx, const sl_class *cls, sl_key_visitor visit, void *visit_ctx,
