@@ -1,6 +1,7 @@
 /* store.h - durable storage of one realm file behind a vtable (protocol/4-history-and-sessions.md,
- * sections 4, 9 and 18). One file holds schema, objects, history, reciprocal forms, client files and
- * metadata, so that one commit covers them all. No type of a storage engine appears above this line. */
+ * sections 4, 9 and 18). One file holds schema, objects, history, reciprocal forms, client files
+ * and metadata, so that one commit covers them all. No type of a storage engine appears above this
+ * line. */
 #ifndef SL_STORE_STORE_H
 #define SL_STORE_STORE_H
 
@@ -15,7 +16,8 @@
  * origin_file        0 = made here                      author (0 = the server itself)
  * salt               0                                  salt of the version
  * changeset          as recorded; "" if received        transformed form; "" if nothing is left
- * original           ""                                 as uploaded, while retention keeps it; else "" */
+ * original           ""                                 as uploaded, while retention keeps it; else
+ * "" */
 typedef struct sl_history_entry {
     uint64_t version;
     uint64_t peer_version;
@@ -29,16 +31,16 @@ typedef struct sl_history_entry {
 
 /* One row of the client table of a server file (4.2). */
 typedef struct sl_client_file {
-    uint64_t ident;            /* 2, 3, ... never reused */
-    int64_t salt;              /* 1 .. 2^63-1 */
-    uint8_t type;              /* 1 indirect, 2 regular, 4 subserver, 5 legacy, 6 self */
-    uint64_t proxy;            /* indirect clients: who speaks for it; else 0 */
-    uint64_t client_version;   /* upload progress */
-    uint64_t reciprocal_base;  /* upload progress: server version at client_version */
-    uint64_t locked_version;   /* newest promise */
-    uint64_t feature_level;    /* raised by its own uploads (7.6); 0 */
-    int64_t last_seen;         /* Unix seconds; 0 = expired */
-    sl_str user;               /* who it was issued to; "" without users */
+    uint64_t ident;           /* 2, 3, ... never reused */
+    int64_t salt;             /* 1 .. 2^63-1 */
+    uint8_t type;             /* 1 indirect, 2 regular, 4 subserver, 5 legacy, 6 self */
+    uint64_t proxy;           /* indirect clients: who speaks for it; else 0 */
+    uint64_t client_version;  /* upload progress */
+    uint64_t reciprocal_base; /* upload progress: server version at client_version */
+    uint64_t locked_version;  /* newest promise */
+    uint64_t feature_level;   /* raised by its own uploads (7.6); 0 */
+    int64_t last_seen;        /* Unix seconds; 0 = expired */
+    sl_str user;              /* who it was issued to; "" without users */
 } sl_client_file;
 
 typedef struct sl_store sl_store;

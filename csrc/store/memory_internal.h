@@ -1,0 +1,67 @@
+/* memory_internal.h - what the files of the in-memory store share. Not for other rooms. */
+#ifndef SL_STORE_MEMORY_INTERNAL_H
+#define SL_STORE_MEMORY_INTERNAL_H
+
+#include "base/buf.h"
+#include "store/memory_store.h"
+#include "store/memory_tree.h"
+
+/* First byte of a key in the tree: which table it belongs to. */
+enum {
+    SL_MEMORY_CLASS = 'A',      /* class id */
+    SL_MEMORY_CLIENT = 'C',     /* ident */
+    SL_MEMORY_ENTRY = 'E',      /* version */
+    SL_MEMORY_LINK = 'L',       /* target class name, target key, class id, key */
+    SL_MEMORY_META = 'M',       /* name */
+    SL_MEMORY_OBJECT = 'O',     /* class id, key */
+    SL_MEMORY_PROPERTY = 'P',   /* class id, number */
+    SL_MEMORY_RECIPROCAL = 'R', /* peer, version */
+    SL_MEMORY_SEQUENCE = 'S'    /* class id */
+};
+
+struct sl_memory_disk {
+    sl_alloc alloc;
+    uint32_t refs;                 /* the maker's, and the open store's */
+    struct sl_memory_store *store; /* the open one, or NULL */
+    sl_memory_tree committed, durable;
+    uint64_t operations, fail_at; /* fail_at: number of the operation, 0 = none */
+    uint64_t limit;
+};
+
+/* `work` is the state seen by calls: a share of disk->committed, plus the open transaction. */
+typedef struct sl_memory_store {
+    sl_store base;
+    sl_memory_disk *disk;
+    sl_memory_tree work;
+    bool writing;
+    sl_buf key, value; /* scratch of one call */
+    sl_realm_source source;
+} sl_memory_store;
+
+/* A key under construction: table byte, then numbers big endian, so that bytes sort like numbers.
+ */
+typedef struct sl_memory_key {
+    char bytes[17];
+    uint32_t size;
+} sl_memory_key;
+
+sl_memory_key sl_memory_key_1(char table, uint64_t number);
+sl_memory_key sl_memory_key_2(char table, uint64_t first, uint64_t second);
+static inline sl_str sl_memory_key_str(const sl_memory_key *key) {
+    return sl_str_of(key->bytes, key->size);
+}
+
+/* First line of every function that reads: counts, and fails when it is this one's turn. */
+bool sl_memory_step(sl_memory_store *store, sl_status *st);
+/* First line of every function that changes: as above, and checks for an open transaction. */
+bool sl_memory_change(sl_memory_store *store, sl_status *st);
+/* Writes and removals under the limit of the disk. */
+bool sl_memory_put(sl_memory_store *store, sl_str key, sl_str value, sl_status *st);
+bool sl_memory_erase(sl_memory_store *store, sl_str key, sl_status *st);
+/* Removes every key that begins with `prefix`. */
+bool sl_memory_erase_prefix(sl_memory_store *store, sl_str prefix, sl_status *st);
+
+/* Fills store->source. */
+void sl_memory_source_init(sl_memory_store *store);
+
+#endif
