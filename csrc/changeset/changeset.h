@@ -61,18 +61,26 @@ typedef struct sl_instruction {
                           * and a string key of a link carry `sym` */
 } sl_instruction;
 
-/* A parsed or recorded changeset. Everything it points to lives in `arena` or, for strings and
- * binaries of a parsed one, in the input bytes (zero copy), which must outlive it.
+/* A parsed or recorded changeset. Paths, links and copied bytes live in `arena`; strings and binaries
+ * of a parsed one in the input bytes (zero copy), which must outlive it. The two tables are blocks
+ * of their own that a reset keeps.
  * `string_at[i]` is the number of instructions that stood before string i was defined; it lets the
- * encoder reproduce the arrangement of the input. NULL = all strings first. */
+ * encoder reproduce the arrangement of the input.
+ * `instructions` may be changed in place, `count` lowered, and the whole array replaced by one from
+ * `arena` (set `capacity` with it): growing copies into a block of its own again. Strings are only
+ * ever added, by sl_changeset_intern. */
 typedef struct sl_changeset {
     sl_arena arena;
     sl_str *strings; /* sym of strings[i] is i */
     uint32_t *string_at;
     uint32_t string_count, string_capacity;
-    struct sl_strmap *string_map; /* built on first sl_changeset_intern; NULL after a parse */
     sl_instruction *instructions;
     uint32_t count, capacity;
+    /* Private. */
+    sl_instruction *block; /* owned; where `instructions` lives unless it was replaced */
+    uint32_t block_capacity;
+    uint32_t *index; /* open addressing over `strings`: index + 1, 0 = free */
+    uint32_t index_capacity, index_count; /* strings [0, index_count) are in it */
 } sl_changeset;
 
 /* `alloc` borrowed (NULL = heap). Allocates nothing. */
@@ -93,7 +101,9 @@ typedef enum sl_encoding {
     SL_ENCODE_UPFRONT    /* all strings first, in index order; nothing at all if no instructions */
 } sl_encoding;
 
-/* Appends the encoding to `out` (borrowed). Fails only when memory runs out. */
+/* Appends the encoding to `out` (borrowed). Whatever `string_at` says, no string is written after its
+ * first use. Fails with SL_ERR_MEMORY, or SL_ERR_USAGE when an instruction names a string that is
+ * not in the table or a value or key that cannot be encoded; `out` then has its old size. */
 bool sl_changeset_encode(const sl_changeset *cs, sl_encoding how, sl_buf *out, sl_status *st);
 
 /* The index of `s` in the string table, adding a copy when absent (`string_at` = current count).

@@ -1,0 +1,108 @@
+#include "base/strmap.h"
+#include "changeset/changeset.h"
+#include "changeset/tables.h"
+
+/* Up to this many strings comparing each with all is faster than any table. */
+enum { FEW = 12 };
+
+/* The first 8 bytes and the size: different for nearly all different strings. */
+static inline uint64_t prefix(sl_str s) {
+    uint64_t word = 0;
+    if (s.size >= 8) {
+        memcpy(&word, s.data, 8);
+    } else if (s.size) {
+        memcpy(&word, s.data, s.size);
+    }
+    return word ^ (uint64_t)s.size << 56;
+}
+
+static uint32_t hash_of(sl_str s) {
+    return (uint32_t)sl_hash_bytes(s.data, s.size);
+}
+
+static bool index_reserve(sl_changeset *cs, uint32_t strings) {
+    if (cs->index_capacity / 2 >= strings && cs->index_capacity) return true;
+    uint64_t capacity = cs->index_capacity ? cs->index_capacity : 32;
+    while (capacity / 2 < strings) capacity *= 2;
+    if (capacity > UINT32_MAX) return false;
+    uint32_t *index = sl_resize(cs->arena.alloc, cs->index, (size_t)capacity * sizeof *index);
+    if (!index) return false;
+    cs->index = index;
+    cs->index_capacity = (uint32_t)capacity;
+    cs->index_count = 0;
+    return true;
+}
+
+/* The slot that holds a string equal to `s`, or the free slot where it would go. */
+static uint32_t *slot_of(const sl_changeset *cs, sl_str s) {
+    uint32_t mask = cs->index_capacity - 1, i = hash_of(s) & mask;
+    while (cs->index[i] && !sl_str_eq(cs->strings[cs->index[i] - 1], s)) i = (i + 1) & mask;
+    return &cs->index[i];
+}
+
+/* Enters strings [index_count, string_count); stops at the first repeat and returns it. */
+static uint32_t index_fill(sl_changeset *cs) {
+    if (cs->index_count == 0) memset(cs->index, 0, cs->index_capacity * sizeof *cs->index);
+    for (uint32_t i = cs->index_count; i < cs->string_count; i++) {
+        uint32_t *slot = slot_of(cs, cs->strings[i]);
+        if (*slot) return i;
+        *slot = i + 1;
+        cs->index_count = i + 1;
+    }
+    return SL_NO_SYM;
+}
+
+static uint32_t repeat_among_few(const sl_changeset *cs) {
+    uint64_t seen[FEW];
+    for (uint32_t i = 0; i < cs->string_count; i++) {
+        seen[i] = prefix(cs->strings[i]);
+        for (uint32_t k = 0; k < i; k++) {
+            if (seen[k] == seen[i] && sl_str_eq(cs->strings[k], cs->strings[i])) return i;
+        }
+    }
+    return SL_NO_SYM;
+}
+
+uint32_t sl_changeset_find_repeat(sl_changeset *cs, bool *memory) {
+    *memory = true;
+    if (cs->string_count <= FEW) return repeat_among_few(cs);
+    if (!index_reserve(cs, cs->string_count)) {
+        *memory = false;
+        return SL_NO_SYM;
+    }
+    return index_fill(cs);
+}
+
+static uint32_t find_among_few(const sl_changeset *cs, sl_str s) {
+    for (uint32_t i = 0; i < cs->string_count; i++) {
+        if (sl_str_eq(cs->strings[i], s)) return i;
+    }
+    return SL_NO_SYM;
+}
+
+static uint32_t find(sl_changeset *cs, sl_str s, bool *memory) {
+    *memory = true;
+    if (cs->string_count < FEW) return find_among_few(cs, s);
+    if (!index_reserve(cs, cs->string_count + 1)) {
+        *memory = false;
+        return SL_NO_SYM;
+    }
+    index_fill(cs);
+    uint32_t slot = *slot_of(cs, s);
+    return slot ? slot - 1 : SL_NO_SYM;
+}
+
+uint32_t sl_changeset_intern(sl_changeset *cs, sl_str s) {
+    bool memory;
+    uint32_t sym = find(cs, s, &memory);
+    if (sym != SL_NO_SYM || !memory) return sym;
+    if (!sl_changeset_reserve_strings(cs, cs->string_count + 1)) return SL_NO_SYM;
+    sl_str copy = sl_arena_str(&cs->arena, s);
+    if (!copy.data) return SL_NO_SYM;
+    sym = cs->string_count;
+    copy.sym = sym;
+    cs->strings[sym] = copy;
+    cs->string_at[sym] = cs->count;
+    cs->string_count++;
+    return sym;
+}
