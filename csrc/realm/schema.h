@@ -47,10 +47,9 @@ typedef struct sl_schema {
     sl_arena arena;     /* names, classes */
     sl_class **classes; /* in the order of creation */
     uint32_t count, capacity;
-    uint32_t next_id;
-    sl_strmap names;    /* class name -> position in `classes` */
-    sl_class **removed; /* classes taken out, kept until sl_schema_free */
-    uint32_t removed_count, removed_capacity;
+    sl_class **by_id; /* classes with this number, also those taken out; NULL in gaps */
+    uint32_t next_id, id_capacity;
+    sl_strmap names; /* class name -> id */
 } sl_schema;
 
 /* `alloc` borrowed (NULL = heap). */
@@ -62,22 +61,23 @@ sl_class *sl_schema_find(const sl_schema *schema, sl_str name);
 sl_property *sl_class_find(const sl_class *cls, sl_str name);
 /* Adds a class without properties (names copied). No check for duplicates. `definition->id` is
  * taken over when it is at least schema->next_id (a store restoring its numbers), otherwise the
- * next free number is assigned. NULL: no memory. */
+ * next free number is assigned; numbers start at 1. NULL: no memory. */
 sl_class *sl_schema_add_class(sl_schema *schema, const sl_class *definition);
-/* Adds a property (names copied); index is assigned. The target class of a link must have been
- * added before. NULL: no memory. */
+/* Adds a property (names copied); index is assigned. NULL: no memory. */
 sl_property *sl_schema_add_property(sl_schema *schema, sl_class *cls,
                                     const sl_property *definition);
+/* Sets `embedded` of every property; after classes were added in an order where targets came late.
+ */
+void sl_schema_resolve(sl_schema *schema);
+/* What a property of this kind holds in a new object (10.2); owns nothing. */
+void sl_property_default(const sl_property *property, struct sl_node *node);
 
-/* For the realm's transactions: take the class out, put it back, take the last property back, hide
- * and show a property. `position` is the index in `classes`. */
-uint32_t sl_schema_position(const sl_schema *schema, const sl_class *cls);
-/* Makes room so that a later sl_schema_remove_class or sl_schema_restore_class cannot fail. */
-bool sl_schema_reserve(sl_schema *schema);
-void sl_schema_remove_class(sl_schema *schema, sl_class *cls);
+/* For the realm's transactions: take a class out and put it back at `position`, take the last
+ * property back, hide and show a property. None of them fails. */
+uint32_t sl_schema_remove_class(sl_schema *schema, sl_class *cls);
 void sl_schema_restore_class(sl_schema *schema, sl_class *cls, uint32_t position);
 void sl_class_drop_last_property(sl_class *cls);
 void sl_class_hide_property(sl_class *cls, uint32_t index);
-bool sl_class_show_property(sl_class *cls, uint32_t index);
+void sl_class_show_property(sl_class *cls, uint32_t index);
 
 #endif
