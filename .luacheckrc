@@ -1,0 +1,5 @@
+std = "max"
+max_line_length = 130
+files["spec"] = { std = "+busted" }
+exclude_files = { "build" }
+ignore = { "212/self" }

@@ -1,0 +1,156 @@
+-- Runs the parts of the test suite one after another, counts every result, and closes with
+-- "N passed, N failed". Arguments: names of parts (default: all but those marked `only_asked`).
+local build = os.getenv("BUILD") or "build"
+local shared = os.getenv("SYNCLINE_SHARED") or "../shared"
+local logs = build .. "/test"
+
+local function quote(text)
+    return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function lines_of(command)
+    local pipe = assert(io.popen(command))
+    local lines = {}
+    for line in pipe:lines() do lines[#lines + 1] = line end
+    pipe:close()
+    return lines
+end
+
+local function exists(path)
+    local file = io.open(path)
+    if file then file:close() end
+    return file ~= nil
+end
+
+-- Runs a command into a log file: true if it ended with status 0, and all that it printed.
+local function run(name, command, seconds)
+    local log = logs .. "/" .. name:gsub("[^%w.-]", "_") .. ".log"
+    local ok = os.execute(("timeout %d sh -c %s >%s 2>&1 </dev/null"):format(seconds or 600, quote(command), quote(log)))
+    local file = assert(io.open(log))
+    local text = file:read("a")
+    file:close()
+    return ok == true, text, log
+end
+
+-- ---- how each kind of program reports its counts --------------------------------------------------
+
+local function count_status(ok)
+    return ok and 1 or 0, ok and 0 or 1
+end
+
+local function count_cmocka(ok, text)
+    local passed, failed = 0, 0
+    for n in text:gmatch("%[  PASSED  %] (%d+) test") do passed = passed + tonumber(n) end
+    for n in text:gmatch("%[  FAILED  %] [%w_ ]*:? ?(%d+) test") do failed = failed + tonumber(n) end
+    if not ok and failed == 0 then failed = 1 end
+    if ok and passed == 0 then return count_status(ok) end
+    return passed, failed
+end
+
+local function count_busted(ok, text)
+    local good, bad, errors = text:match("(%d+) success%w* / (%d+) failure%w* / (%d+) error")
+    if not good then return 0, 1 end
+    local failed = tonumber(bad) + tonumber(errors)
+    if not ok and failed == 0 then failed = 1 end
+    return tonumber(good), failed
+end
+
+local function count_sum(ok, text)
+    local passed, failed = 0, 0
+    for line in text:gmatch("[^\n]+") do
+        local p, f = line:match("(%d+) passed, (%d+) failed")
+        if p then passed, failed = passed + tonumber(p), failed + tonumber(f) end
+    end
+    if not ok and failed == 0 then failed = 1 end
+    return passed, failed
+end
+
+-- ---- the parts ------------------------------------------------------------------------------------
+
+local total_passed, total_failed, wanted = 0, 0, {}
+for _, name in ipairs(arg) do wanted[name] = true end
+
+local function report(name, command, count, seconds)
+    local began = os.time()
+    local ok, text, log = run(name, command, seconds)
+    local passed, failed = count(ok, text)
+    total_passed, total_failed = total_passed + passed, total_failed + failed
+    print(("%-44s %6d passed, %d failed  (%d s)"):format(name, passed, failed, os.time() - began))
+    if failed > 0 then
+        local tail = {}
+        for line in text:gmatch("[^\n]*") do tail[#tail + 1] = "    | " .. line end
+        print(table.concat(tail, "\n", math.max(1, #tail - 60)))
+        print("    log: " .. log)
+    end
+    io.flush()
+end
+
+local parts = {}
+local function part(name, action, only_asked)
+    parts[#parts + 1] = { name = name, action = action, only_asked = only_asked }
+end
+
+part("lint", function()
+    local c = "$(ls csrc/*/*.[ch] spec/*/*.[ch] fuzz/*.[ch] bench/*.[ch] bench/support/*.[ch] 2>/dev/null)"
+    report("lint: luacheck", "luacheck -q lua bin/syncline spec examples bench doc rockspec/update.lua", count_status)
+    report("lint: clang-format", "clang-format --dry-run -Werror " .. c, count_status)
+    report("lint: cppcheck", "cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 "
+        .. "--inline-suppr --suppressions-list=.cppcheck -Icsrc csrc/*/*.c", count_status)
+    report("lint: rockspec lists every file", "lua5.4 rockspec/update.lua --check", count_status)
+end)
+
+part("unit", function()
+    for _, program in ipairs(lines_of("find " .. build .. "/unit -type f -perm -u+x | sort")) do
+        report("unit: " .. program:sub(#build + 7), program, count_cmocka)
+    end
+end)
+
+part("vectors", function()
+    for _, program in ipairs(lines_of("find " .. build .. "/vectors -type f -perm -u+x | sort")) do
+        report("vectors: " .. program:match("[^/]+$"), program .. " " .. shared .. "/vectors", count_sum)
+    end
+end)
+
+local function busted(lua, files)
+    return ("LUA_PATH='lua/?.lua;lua/?/init.lua;spec/?.lua;;' LUA_CPATH='%s/%s/?.so;;' SYNCLINE_BUILD=%s SYNCLINE_LUA=%s "
+        .. "SYNCLINE_SHARED=%s %s /usr/bin/busted --ignore-lua %s"):format(build, lua, build, lua, shared, lua, files)
+end
+
+part("specs", function()
+    for _, file in ipairs(lines_of("find spec -name '*_spec.lua' | sort")) do
+        report("spec: " .. file, busted("lua5.4", file), count_busted)
+    end
+end)
+
+part("luas", function()
+    for _, lua in ipairs({ "lua5.3", "lua5.1", "luajit" }) do
+        report("specs of the binding: " .. lua, busted(lua, "spec/lua"), count_busted)
+    end
+end)
+
+part("docs", function()
+    if exists("doc/generate.lua") then
+        report("docs: reference is fresh", "lua5.4 doc/generate.lua --check", count_status)
+    end
+end)
+
+part("interop", function()
+    if exists("spec/interop/run.sh") then
+        report("interop: published Realm JS", "sh spec/interop/run.sh", count_sum, 420)
+    end
+end)
+
+part("asan", function()
+    report("asan: C tests and vectors", "make --no-print-directory -s test-asan", function(ok, text)
+        local passed, failed = text:match("(%d+) passed, (%d+) failed%s*$")
+        if not passed then return 0, 1 end
+        return tonumber(passed), ok and tonumber(failed) or math.max(1, tonumber(failed))
+    end, 780)
+end)
+
+assert(os.execute("mkdir -p " .. quote(logs)))
+for _, p in ipairs(parts) do
+    if wanted[p.name] or (not next(wanted) and not p.only_asked) then p.action() end
+end
+print(("%d passed, %d failed"):format(total_passed, total_failed))
+os.exit(total_failed == 0)
