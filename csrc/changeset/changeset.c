@@ -72,8 +72,9 @@ sl_instruction *sl_changeset_append(sl_changeset *cs, sl_op op) {
 }
 
 static const char *const op_names[SL_OP_COUNT] = {
-    "AddTable",  "EraseTable",  "CreateObject", "EraseObject", "Update",     "AddInteger", "AddColumn",
-    "EraseColumn", "ArrayInsert", "ArrayMove",    "ArrayErase",  "Clear",      "SetInsert",  "SetErase"};
+    "AddTable",   "EraseTable", "CreateObject", "EraseObject", "Update",
+    "AddInteger", "AddColumn",  "EraseColumn",  "ArrayInsert", "ArrayMove",
+    "ArrayErase", "Clear",      "SetInsert",    "SetErase"};
 
 const char *sl_op_name(int op) {
     return op >= 0 && op < SL_OP_COUNT ? op_names[op] : NULL;

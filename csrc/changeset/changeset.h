@@ -42,14 +42,14 @@ typedef struct sl_path_elem {
  * Invariants of a parsed instruction: path_size <= SL_MAX_PATH; ARRAY_* have a path that ends with
  * an index; for ADD_TABLE of an embedded class `field` is SL_NO_SYM. */
 typedef struct sl_instruction {
-    uint8_t op;         /* sl_op */
-    uint8_t table_kind; /* ADD_TABLE: sl_table_kind */
-    uint8_t collection; /* ADD_COLUMN, CLEAR: sl_collection */
-    bool nullable;      /* ADD_TABLE (key), ADD_COLUMN */
-    bool is_default;    /* UPDATE whose path does not end with an index */
-    int8_t type;        /* ADD_COLUMN: column type; ADD_TABLE: key type (GLOBALKEY = no key) */
-    int8_t key_type;    /* ADD_COLUMN of a dictionary: type of its keys */
-    uint16_t path_size; /* path */
+    uint8_t op;          /* sl_op */
+    uint8_t table_kind;  /* ADD_TABLE: sl_table_kind */
+    uint8_t collection;  /* ADD_COLUMN, CLEAR: sl_collection */
+    bool nullable;       /* ADD_TABLE (key), ADD_COLUMN */
+    bool is_default;     /* UPDATE whose path does not end with an index */
+    int8_t type;         /* ADD_COLUMN: column type; ADD_TABLE: key type (GLOBALKEY = no key) */
+    int8_t key_type;     /* ADD_COLUMN of a dictionary: type of its keys */
+    uint16_t path_size;  /* path */
     uint32_t class_name; /* all: the class */
     uint32_t field;      /* path, ADD_COLUMN, ERASE_COLUMN: the property; ADD_TABLE: key property */
     uint32_t target;     /* ADD_COLUMN of links: target class */
@@ -61,11 +61,10 @@ typedef struct sl_instruction {
                           * and a string key of a link carry `sym` */
 } sl_instruction;
 
-/* A parsed or recorded changeset. Paths, links and copied bytes live in `arena`; strings and binaries
- * of a parsed one in the input bytes (zero copy), which must outlive it. The two tables are blocks
- * of their own that a reset keeps.
- * `string_at[i]` is the number of instructions that stood before string i was defined; it lets the
- * encoder reproduce the arrangement of the input.
+/* A parsed or recorded changeset. Paths, links and copied bytes live in `arena`; strings and
+ * binaries of a parsed one in the input bytes (zero copy), which must outlive it. The two tables
+ * are blocks of their own that a reset keeps. `string_at[i]` is the number of instructions that
+ * stood before string i was defined; it lets the encoder reproduce the arrangement of the input.
  * `instructions` may be changed in place, `count` lowered, and the whole array replaced by one from
  * `arena` (set `capacity` with it): growing copies into a block of its own again. Strings are only
  * ever added, by sl_changeset_intern. */
@@ -79,7 +78,7 @@ typedef struct sl_changeset {
     /* Private. */
     sl_instruction *block; /* owned; where `instructions` lives unless it was replaced */
     uint32_t block_capacity;
-    uint32_t *index; /* open addressing over `strings`: index + 1, 0 = free */
+    uint32_t *index;                      /* open addressing over `strings`: index + 1, 0 = free */
     uint32_t index_capacity, index_count; /* strings [0, index_count) are in it */
 } sl_changeset;
 
@@ -90,9 +89,9 @@ void sl_changeset_free(sl_changeset *cs);
 void sl_changeset_reset(sl_changeset *cs);
 
 /* Parses `size` bytes at `data` (borrowed, must outlive `cs`) into `cs`, which was initialised or
- * reset. Strict: any failed check of 2-changeset.md section 8 fails with SL_ERR_CHANGESET, the P-...
- * id, and the offset of the offending field; `cs` is then empty but still to be freed. Zero bytes
- * are a valid changeset. */
+ * reset. Strict: any failed check of 2-changeset.md section 8 fails with SL_ERR_CHANGESET, the
+ * P-... id, and the offset of the offending field; `cs` is then empty but still to be freed. Zero
+ * bytes are a valid changeset. */
 bool sl_changeset_parse(sl_changeset *cs, const void *data, size_t size, sl_status *st);
 
 /* How interned strings are laid out by the encoder. */
@@ -101,9 +100,9 @@ typedef enum sl_encoding {
     SL_ENCODE_UPFRONT    /* all strings first, in index order; nothing at all if no instructions */
 } sl_encoding;
 
-/* Appends the encoding to `out` (borrowed). Whatever `string_at` says, no string is written after its
- * first use. Fails with SL_ERR_MEMORY, or SL_ERR_USAGE when an instruction names a string that is
- * not in the table or a value or key that cannot be encoded; `out` then has its old size. */
+/* Appends the encoding to `out` (borrowed). Whatever `string_at` says, no string is written after
+ * its first use. Fails with SL_ERR_MEMORY, or SL_ERR_USAGE when an instruction names a string that
+ * is not in the table or a value or key that cannot be encoded; `out` then has its old size. */
 bool sl_changeset_encode(const sl_changeset *cs, sl_encoding how, sl_buf *out, sl_status *st);
 
 /* The index of `s` in the string table, adding a copy when absent (`string_at` = current count).

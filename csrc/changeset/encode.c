@@ -15,7 +15,7 @@ enum {
 typedef struct writer {
     uint8_t *p;
     uint32_t above; /* highest string index referred to so far, plus one; 0 with `wraps` if none */
-    bool unknown;   /* a string outside every table (SL_NO_SYM), or a key or value without encoding */
+    bool unknown; /* a string outside every table (SL_NO_SYM), or a key or value without encoding */
 } writer;
 
 static inline void put_u32(writer *w, uint32_t v) {
@@ -85,13 +85,15 @@ static inline void put_key(writer *w, const sl_key *k) {
 static void put_float(writer *w, float v) {
     uint32_t bits;
     memcpy(&bits, &v, sizeof bits);
-    for (int i = 0; i < 4; i++) put_byte(w, bits >> 8 * i & 0xff);
+    for (int i = 0; i < 4; i++)
+        put_byte(w, bits >> 8 * i & 0xff);
 }
 
 static void put_double(writer *w, double v) {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
-    for (int i = 0; i < 8; i++) put_byte(w, (unsigned)(bits >> 8 * i & 0xff));
+    for (int i = 0; i < 8; i++)
+        put_byte(w, (unsigned)(bits >> 8 * i & 0xff));
 }
 
 static void put_decimal(writer *w, sl_decimal d) {
@@ -284,7 +286,8 @@ static bool encode_all(const sl_changeset *cs, bool upfront, sl_buf *out, sl_sta
     for (uint32_t i = 0; i < cs->count; i++) {
         const sl_instruction *in = &cs->instructions[i];
         uint32_t due = written;
-        while (due < cs->string_count && cs->string_at[due] <= i) due++;
+        while (due < cs->string_count && cs->string_at[due] <= i)
+            due++;
     again:
         if (due > written) {
             if (!encode_strings(cs, written, due, out)) return sl_fail_memory(st);
@@ -296,10 +299,11 @@ static bool encode_all(const sl_changeset *cs, bool upfront, sl_buf *out, sl_sta
         put_instruction(&w, in);
         if (__builtin_expect(w.unknown || w.above > written, 0)) {
             if (w.unknown || w.above > cs->string_count)
-                return sl_fail(st, SL_ERR_USAGE, "",
-                               "instruction %u (%s) has a name, key or value that cannot be encoded; "
-                               "intern its strings first",
-                               (unsigned)i, sl_op_name(in->op));
+                return sl_fail(
+                    st, SL_ERR_USAGE, "",
+                    "instruction %u (%s) has a name, key or value that cannot be encoded; "
+                    "intern its strings first",
+                    (unsigned)i, sl_op_name(in->op));
             due = w.above;
             goto again;
         }

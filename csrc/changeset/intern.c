@@ -23,7 +23,8 @@ static uint32_t hash_of(sl_str s) {
 static bool index_reserve(sl_changeset *cs, uint32_t strings) {
     if (cs->index_capacity / 2 >= strings && cs->index_capacity) return true;
     uint64_t capacity = cs->index_capacity ? cs->index_capacity : 32;
-    while (capacity / 2 < strings) capacity *= 2;
+    while (capacity / 2 < strings)
+        capacity *= 2;
     if (capacity > UINT32_MAX) return false;
     uint32_t *index = sl_resize(cs->arena.alloc, cs->index, (size_t)capacity * sizeof *index);
     if (!index) return false;
@@ -36,7 +37,8 @@ static bool index_reserve(sl_changeset *cs, uint32_t strings) {
 /* The slot that holds a string equal to `s`, or the free slot where it would go. */
 static uint32_t *slot_of(const sl_changeset *cs, sl_str s) {
     uint32_t mask = cs->index_capacity - 1, i = hash_of(s) & mask;
-    while (cs->index[i] && !sl_str_eq(cs->strings[cs->index[i] - 1], s)) i = (i + 1) & mask;
+    while (cs->index[i] && !sl_str_eq(cs->strings[cs->index[i] - 1], s))
+        i = (i + 1) & mask;
     return &cs->index[i];
 }
 

@@ -14,7 +14,7 @@ typedef struct reader {
     uint32_t strings; /* defined so far; also cs->string_count */
 } reader;
 
-#define COLD __attribute__((cold, noinline))
+#define COLD      __attribute__((cold, noinline))
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 
 enum { INTERN_STRING = 63, NANOS = 1000000000 };
@@ -141,8 +141,7 @@ static inline cursor type_code(const reader *r, cursor p, int8_t *type) {
     int64_t code = 0;
     cursor next = long_i64(r, p, &code);
     if (!next) return NULL;
-    if (code < SL_TYPE_SET || code > SL_TYPE_UUID)
-        return bad(r, p, "P-TYPE", "no such type code");
+    if (code < SL_TYPE_SET || code > SL_TYPE_UUID) return bad(r, p, "P-TYPE", "no such type code");
     *type = (int8_t)code;
     return next;
 }
@@ -230,7 +229,8 @@ static cursor float_bits(const reader *r, cursor p, float *value) {
     uint8_t b[4] = {0};
     p = raw(r, p, b, sizeof b);
     if (!p) return NULL;
-    uint32_t bits = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+    uint32_t bits =
+        (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
     memcpy(value, &bits, sizeof bits);
     return p;
 }
@@ -240,7 +240,8 @@ static cursor double_bits(const reader *r, cursor p, double *value) {
     p = raw(r, p, b, sizeof b);
     if (!p) return NULL;
     uint64_t bits = 0;
-    for (int i = 7; i >= 0; i--) bits = bits << 8 | b[i];
+    for (int i = 7; i >= 0; i--)
+        bits = bits << 8 | b[i];
     memcpy(value, &bits, sizeof bits);
     return p;
 }
@@ -300,7 +301,8 @@ static cursor path(const reader *r, cursor p, sl_instruction *in) {
     in->path = sl_arena_alloc(&r->cs->arena, size * sizeof *in->path);
     if (!in->path) return bad_memory(r);
     in->path_size = (uint16_t)size;
-    for (uint32_t i = 0; p && i < size; i++) p = path_element(r, p, &in->path[i]);
+    for (uint32_t i = 0; p && i < size; i++)
+        p = path_element(r, p, &in->path[i]);
     return p;
 }
 
@@ -349,7 +351,8 @@ static cursor add_table(const reader *r, cursor p, sl_instruction *in) {
     cursor at = p;
     p = u8(r, p, &in->table_kind);
     if (!p) return NULL;
-    if (in->table_kind > SL_TABLE_ASYMMETRIC) return bad(r, at, "P-TABLEKIND", "no such table kind");
+    if (in->table_kind > SL_TABLE_ASYMMETRIC)
+        return bad(r, at, "P-TABLEKIND", "no such table kind");
     if (in->table_kind == SL_TABLE_EMBEDDED) return p;
     p = name(r, p, &in->field);
     if (p) p = key_class(r, p, &in->type);

@@ -11,10 +11,10 @@ enum { SL_VARINT_MAX = 10, SL_VARINT_U128_MAX = 19 };
 
 /* Why a decoder failed. */
 typedef enum sl_varint_error {
-    SL_VARINT_EOF,      /* the input ends inside the number */
-    SL_VARINT_LONG,     /* more bytes than the width allows */
-    SL_VARINT_RANGE,    /* too large for the width */
-    SL_VARINT_NEGATIVE  /* negative, but the field is unsigned */
+    SL_VARINT_EOF,     /* the input ends inside the number */
+    SL_VARINT_LONG,    /* more bytes than the width allows */
+    SL_VARINT_RANGE,   /* too large for the width */
+    SL_VARINT_NEGATIVE /* negative, but the field is unsigned */
 } sl_varint_error;
 
 /* Decoders: read one number at `p` (p <= end) and return where it ends, or NULL with *error set.

@@ -10,7 +10,8 @@ enum { DIGITS = 34, FINITE_MAX = 6111, INFINITE_EXP = 9184, NAN_EXP = 9696 };
 
 static u128 power10(int n) {
     u128 p = 1;
-    while (n-- > 0) p *= 10;
+    while (n-- > 0)
+        p *= 10;
     return p;
 }
 
@@ -20,7 +21,8 @@ static u128 coefficient(sl_decimal_parts p) {
 
 static int digit_count(u128 v) {
     int n = 0;
-    for (; v; v /= 10) n++;
+    for (; v; v /= 10)
+        n++;
     return n;
 }
 
@@ -51,6 +53,11 @@ sl_decimal sl_decimal_from_double(double value, int digits) {
     if (isinf(value)) return make(value < 0, 0, INFINITE_EXP);
     char text[64];
     int n = snprintf(text, sizeof text, "%.*e", digits - 1, value);
+    for (int i = 0; i < n; i++) {
+        /* Whatever the locale puts between the digits is the point. */
+        bool own = (text[i] >= '0' && text[i] <= '9') || strchr("+-e", text[i]);
+        if (!own) text[i] = '.';
+    }
     sl_decimal d = make(false, 0, 0);
     sl_decimal_from_text(sl_str_of(text, (size_t)n), &d);
     return d;
@@ -70,7 +77,8 @@ double sl_decimal_to_double(sl_decimal d) {
     int at = (int)sizeof digits;
     digits[--at] = 0;
     u128 c = magnitude(d);
-    do digits[--at] = (char)('0' + (int)(c % 10));
+    do
+        digits[--at] = (char)('0' + (int)(c % 10));
     while (c /= 10);
     snprintf(text, sizeof text, "%s%se%d", negative ? "-" : "", digits + at,
              (int)sl_decimal_split(d).exponent);
@@ -115,9 +123,11 @@ int sl_decimal_cmp(sl_decimal a, sl_decimal b) {
 static int put_digits(u128 c, char text[48]) {
     char reversed[48];
     int n = 0;
-    do reversed[n++] = (char)('0' + (int)(c % 10));
+    do
+        reversed[n++] = (char)('0' + (int)(c % 10));
     while (c /= 10);
-    for (int i = 0; i < n; i++) text[i] = reversed[n - 1 - i];
+    for (int i = 0; i < n; i++)
+        text[i] = reversed[n - 1 - i];
     text[n] = 0;
     return n;
 }
@@ -199,7 +209,8 @@ void sl_decimal_to_text(sl_decimal d, sl_buf *out) {
         sl_buf_printf(out, "%.*s.%s", n + e, digits, digits + n + e);
     } else {
         sl_buf_text(out, "0.");
-        for (int i = n + e; i < 0; i++) sl_buf_byte(out, '0');
+        for (int i = n + e; i < 0; i++)
+            sl_buf_byte(out, '0');
         sl_buf_text(out, digits);
     }
 }
@@ -268,8 +279,10 @@ bool sl_decimal_from_text(sl_str text, sl_decimal *d) {
         if (e > FINITE_MAX) e = FINITE_MAX;
         if (e < SL_DECIMAL_EXP_MIN) e = SL_DECIMAL_EXP_MIN;
     }
-    for (; e > FINITE_MAX && c < power10(DIGITS - 1); e--) c *= 10;
-    for (; e < SL_DECIMAL_EXP_MIN && c % 10 == 0; e++) c /= 10;
+    for (; e > FINITE_MAX && c < power10(DIGITS - 1); e--)
+        c *= 10;
+    for (; e < SL_DECIMAL_EXP_MIN && c % 10 == 0; e++)
+        c /= 10;
     if (e > FINITE_MAX || e < SL_DECIMAL_EXP_MIN) return false;
     *d = make(negative, c, (int)e);
     return true;

@@ -18,7 +18,11 @@ typedef struct sl_decimal_parts {
 enum { SL_DECIMAL_EXP_MIN = -6176, SL_DECIMAL_EXP_MAX = 10207, SL_DECIMAL_BIAS = 6176 };
 
 /* What a word stands for. Words that no computation produces count as zero, as IEEE-754 has it. */
-typedef enum sl_decimal_class { SL_DECIMAL_FINITE, SL_DECIMAL_INFINITE, SL_DECIMAL_NAN } sl_decimal_class;
+typedef enum sl_decimal_class {
+    SL_DECIMAL_FINITE,
+    SL_DECIMAL_INFINITE,
+    SL_DECIMAL_NAN
+} sl_decimal_class;
 
 /* Word to fields. Lossless. */
 static inline sl_decimal_parts sl_decimal_split(sl_decimal d) {

@@ -1,11 +1,15 @@
 #include "value/value.h"
 
-static const char *const positive[] = {"mixed", "int",    "bool",    "string", "binary",   "timestamp",
-                                       "float", "double", "decimal", "link",   "objectid", "uuid"};
+static const char *const positive[] = {"mixed",   "int",       "bool",     "string",
+                                       "binary",  "timestamp", "float",    "double",
+                                       "decimal", "link",      "objectid", "uuid"};
 static const char *const negative[] = {"",       "globalkey", "object", "dictionary",
                                        "erased", "list",      "set"};
 
-enum { POSITIVE = sizeof positive / sizeof *positive, NEGATIVE = sizeof negative / sizeof *negative };
+enum {
+    POSITIVE = sizeof positive / sizeof *positive,
+    NEGATIVE = sizeof negative / sizeof *negative
+};
 
 const char *sl_type_name(int type) {
     if (type >= 0) return type < POSITIVE ? positive[type] : NULL;
