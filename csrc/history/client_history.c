@@ -1,0 +1,394 @@
+#include "history/client_history_private.h"
+
+#include "history/feature_level.h"
+#include "protocol/message.h"
+#include "realm/record.h"
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+sl_client_history *sl_client_history_open(sl_store *store, sl_realm *realm,
+                                          const sl_client_history_options *options, sl_status *st) {
+    sl_client_state state;
+    if (!options->env) {
+        sl_fail(st, SL_ERR_USAGE, "", "a client history needs a clock: set options.env");
+        return NULL;
+    }
+    if (!sl_client_state_load(&state, store, st)) return NULL;
+    sl_client_history *history = sl_new_zero(options->alloc, 1, sizeof *history);
+    if (!history) {
+        sl_fail_memory(st);
+        return NULL;
+    }
+    history->alloc = options->alloc;
+    history->env = options->env;
+    history->store = store;
+    history->realm = realm;
+    history->durable = !options->fast_commits;
+    /* An earlier process may have ended between a commit and its flush. */
+    history->unsynced = true;
+    history->state = state;
+    sl_changeset_init(&history->recorded, history->alloc);
+    sl_buf_init(&history->encoded, history->alloc);
+    return history;
+}
+
+void sl_client_history_close(sl_client_history *history) {
+    if (!history) return;
+    if (history->writing) sl_client_history_rollback(history);
+    sl_changeset_free(&history->recorded);
+    sl_buf_free(&history->encoded);
+    sl_delete(history->alloc, history);
+}
+
+sl_store *sl_client_history_store(const sl_client_history *history) {
+    return history->store;
+}
+
+sl_realm *sl_client_history_realm(const sl_client_history *history) {
+    return history->realm;
+}
+
+/* ---- transactions ---------------------------------------------------------------------------- */
+
+bool sl_client_history_now(const sl_client_history *history, uint64_t *now, sl_status *st) {
+    int64_t wall = history->env->wall_ms(history->env->ctx);
+    if (wall < SL_SYNC_EPOCH_MS)
+        return sl_fail(st, SL_ERR_USAGE, "CLOCK",
+                       "the clock of this machine stands before 2015, where the time of changes "
+                       "starts; set the clock and write again");
+    *now = (uint64_t)(wall - SL_SYNC_EPOCH_MS);
+    return true;
+}
+
+static bool refuse_open_write(const sl_client_history *history, sl_status *st) {
+    if (!history->writing) return true;
+    return sl_fail(st, SL_ERR_USAGE, "", "a write transaction is open; commit or cancel it first");
+}
+
+bool sl_client_history_begin_private(sl_client_history *history, sl_status *st) {
+    if (!refuse_open_write(history, st)) return false;
+    if (!history->store->vtbl->begin(history->store, st)) return false;
+    if (sl_realm_begin(history->realm, st)) return true;
+    history->store->vtbl->rollback(history->store);
+    return false;
+}
+
+bool sl_client_history_abandon(sl_client_history *history) {
+    history->store->vtbl->rollback(history->store);
+    sl_realm_discard(history->realm);
+    return false;
+}
+
+bool sl_client_history_finish(sl_client_history *history, sl_client_state *state,
+                              sl_history_entry *entry, bool durable, sl_status *st) {
+    sl_store *store = history->store;
+    state->version = sl_client_state_next_version(&history->state);
+    state->size += entry->changeset.size;
+    entry->version = state->version;
+    entry->cumulative_size = state->size;
+    if (state->version > SL_MAX_NUMBER) {
+        sl_fail(st, SL_ERR_USAGE, "", "the history of this file has reached its last version");
+        return sl_client_history_abandon(history);
+    }
+    if (!sl_realm_flush(history->realm, st) || !store->vtbl->entry_append(store, entry, st) ||
+        !sl_client_state_save(state, store, st))
+        return sl_client_history_abandon(history);
+    if (!store->vtbl->commit(store, durable, st)) {
+        sl_realm_discard(history->realm);
+        return false;
+    }
+    sl_realm_commit(history->realm);
+    history->state = *state;
+    history->unsynced = !durable;
+    return true;
+}
+
+bool sl_client_history_begin(sl_client_history *history, sl_status *st) {
+    uint64_t now = 0;
+    if (!refuse_open_write(history, st) || !sl_client_history_now(history, &now, st)) return false;
+    if (!history->store->vtbl->begin(history->store, st)) return false;
+    sl_changeset_reset(&history->recorded);
+    if (!sl_realm_begin_write(history->realm, &history->recorded, history->state.ident, st)) {
+        history->store->vtbl->rollback(history->store);
+        return false;
+    }
+    history->writing = true;
+    return true;
+}
+
+bool sl_client_history_writing(const sl_client_history *history) {
+    return history->writing;
+}
+
+void sl_client_history_rollback(sl_client_history *history) {
+    if (!history->writing) return;
+    history->writing = false;
+    sl_client_history_abandon(history);
+}
+
+/* The recorder's bytes; what uploads carry for ever. */
+static bool encode_recorded(sl_client_history *history, sl_status *st) {
+    sl_buf_clear(&history->encoded);
+    if (!sl_changeset_encode(&history->recorded, SL_ENCODE_AS_PARSED, &history->encoded, st))
+        return false;
+    if (history->encoded.failed) return sl_fail_memory(st);
+    if (history->encoded.size > UINT32_MAX)
+        return sl_fail(st, SL_ERR_USAGE, "", "the transaction is larger than 4 GiB; split it");
+    return true;
+}
+
+bool sl_client_history_commit(sl_client_history *history, uint64_t *version, sl_status *st) {
+    if (!history->writing)
+        return sl_fail(st, SL_ERR_USAGE, "", "no write transaction is open; begin one first");
+    if (history->recorded.count == 0) {
+        sl_client_history_rollback(history);
+        if (version) *version = history->state.version;
+        return true;
+    }
+    uint64_t now = 0;
+    if (!encode_recorded(history, st) || !sl_client_history_now(history, &now, st)) {
+        sl_client_history_rollback(history);
+        return false;
+    }
+    sl_client_state state = history->state;
+    sl_history_entry entry = {.peer_version = state.cursors.dl_sv, .origin_timestamp = now};
+    entry.changeset = sl_str_of(history->encoded.data, history->encoded.size);
+    state.progress.uploadable_bytes += entry.changeset.size;
+    state.progress.uploadable_changesets++;
+    history->writing = false;
+    if (!sl_client_history_finish(history, &state, &entry, history->durable, st)) return false;
+    if (version) *version = state.version;
+    return true;
+}
+
+/* ---- facts ----------------------------------------------------------------------------------- */
+
+uint64_t sl_client_history_version(const sl_client_history *history) {
+    return history->state.version;
+}
+
+uint64_t sl_client_history_base(const sl_client_history *history) {
+    return history->state.base;
+}
+
+uint64_t sl_client_history_ident(const sl_client_history *history) {
+    return history->state.ident;
+}
+
+int64_t sl_client_history_salt(const sl_client_history *history) {
+    return history->state.salt;
+}
+
+const sl_client_cursors *sl_client_history_cursors(const sl_client_history *history) {
+    return &history->state.cursors;
+}
+
+const sl_client_progress *sl_client_history_progress(const sl_client_history *history) {
+    return &history->state.progress;
+}
+
+bool sl_client_history_sync(sl_client_history *history, sl_status *st) {
+    if (!history->unsynced) return true;
+    if (!refuse_open_write(history, st)) return false;
+    if (!history->store->vtbl->sync(history->store, st)) return false;
+    history->unsynced = false;
+    return true;
+}
+
+static bool waits_for_upload(const sl_history_entry *entry) {
+    return entry->origin_file == 0 && entry->changeset.size > 0;
+}
+
+static bool stop_at_waiting(void *ctx, const sl_history_entry *entry) {
+    bool *waiting = ctx;
+    *waiting = waits_for_upload(entry);
+    return !*waiting;
+}
+
+bool sl_client_history_confirmed(sl_client_history *history, uint64_t version, bool *done,
+                                 sl_status *st) {
+    bool waiting = false;
+    if (version > history->state.cursors.ul_cv &&
+        !history->store->vtbl->entry_scan(history->store, history->state.cursors.ul_cv, version,
+                                          false, stop_at_waiting, &waiting, st))
+        return false;
+    *done = !waiting;
+    return true;
+}
+
+/* ---- the server's ident ---------------------------------------------------------------------- */
+
+static bool rewrite_key(sl_key *key, uint64_t ident) {
+    if (key->type != SL_TYPE_GLOBALKEY || key->global.hi != 0) return false;
+    key->global.hi = ident;
+    return true;
+}
+
+/* Links are shared and constant inside a changeset: a changed one is a new one. */
+static bool rewrite_link(sl_changeset *cs, sl_instruction *in, uint64_t ident, bool *changed,
+                         sl_status *st) {
+    if (in->value.type != SL_TYPE_LINK) return true;
+    sl_link link = *in->value.link;
+    if (!rewrite_key(&link.key, ident)) return true;
+    sl_link *copy = sl_arena_alloc(&cs->arena, sizeof *copy);
+    if (!copy) return sl_fail_memory(st);
+    *copy = link;
+    in->value.link = copy;
+    *changed = true;
+    return true;
+}
+
+static bool rewrite_changeset(sl_changeset *cs, uint64_t ident, bool *changed, sl_status *st) {
+    for (uint32_t i = 0; i < cs->count; i++) {
+        sl_instruction *in = &cs->instructions[i];
+        bool keyed =
+            sl_op_has_path(in->op) || in->op == SL_OP_CREATE_OBJECT || in->op == SL_OP_ERASE_OBJECT;
+        if (!keyed) continue;
+        if (rewrite_key(&in->key, ident)) *changed = true;
+        if (sl_op_has_path(in->op) && !rewrite_link(cs, in, ident, changed, st)) return false;
+    }
+    return true;
+}
+
+static bool rewrite_entry(sl_client_history *history, uint64_t version, uint64_t ident,
+                          sl_client_state *state, sl_status *st) {
+    sl_store *store = history->store;
+    sl_history_entry entry;
+    bool found;
+    if (!store->vtbl->entry_get(store, version, &entry, &found, st)) return false;
+    if (!found || !waits_for_upload(&entry)) return true;
+    sl_changeset cs;
+    sl_changeset_init(&cs, history->alloc);
+    bool changed = false;
+    bool ok = sl_changeset_parse(&cs, entry.changeset.data, entry.changeset.size, st) &&
+              rewrite_changeset(&cs, ident, &changed, st);
+    if (ok && changed) {
+        sl_buf_clear(&history->encoded);
+        ok = sl_changeset_encode(&cs, SL_ENCODE_UPFRONT, &history->encoded, st);
+        if (ok) {
+            uint64_t before = entry.changeset.size;
+            entry.changeset = sl_str_of(history->encoded.data, history->encoded.size);
+            state->progress.uploadable_bytes += entry.changeset.size - before;
+            ok = store->vtbl->entry_replace(store, &entry, st);
+        }
+    }
+    sl_changeset_free(&cs);
+    return ok;
+}
+
+static bool collect_next(void *ctx, const sl_history_entry *entry) {
+    uint64_t *version = ctx;
+    *version = entry->version;
+    return false;
+}
+
+/* Everything written before the first ident is still there: nothing can have been confirmed. */
+static bool rewrite_history(sl_client_history *history, uint64_t ident, sl_client_state *state,
+                            sl_status *st) {
+    uint64_t at = state->base;
+    while (at < state->version) {
+        uint64_t next = 0;
+        if (!history->store->vtbl->entry_scan(history->store, at, state->version, false,
+                                              collect_next, &next, st))
+            return false;
+        if (next == 0) break;
+        if (!rewrite_entry(history, next, ident, state, st)) return false;
+        at = next;
+    }
+    return true;
+}
+
+bool sl_client_history_set_ident(sl_client_history *history, uint64_t ident, int64_t salt,
+                                 sl_status *st) {
+    uint64_t now = 0;
+    if (history->state.ident != 0)
+        return sl_fail(st, SL_ERR_USAGE, "", "the file has a client file ident already");
+    if (ident == 0 || ident > SL_MAX_NUMBER || salt <= 0)
+        return sl_fail(st, SL_ERR_PROTOCOL, "IDENT", "the server sent the ident or salt 0");
+    if (!sl_client_history_now(history, &now, st)) return false;
+    if (!sl_client_history_begin_private(history, st)) return false;
+    sl_client_state state = history->state;
+    state.ident = ident;
+    state.salt = salt;
+    state.cursors.dl_cv = 0;
+    state.cursors.ul_cv = 0;
+    sl_history_entry entry = {.peer_version = state.cursors.dl_sv, .origin_timestamp = now};
+    if (!sl_realm_adopt_ident(history->realm, ident, st) ||
+        !rewrite_history(history, ident, &state, st))
+        return sl_client_history_abandon(history);
+    return sl_client_history_finish(history, &state, &entry, true, st);
+}
+
+/* ---- upload ---------------------------------------------------------------------------------- */
+
+typedef struct upload_scan {
+    sl_client_history *history;
+    sl_buf *entries;
+    sl_upload_batch *batch;
+    uint64_t taken; /* bytes of changesets */
+    int protocol;
+    bool ok;
+    sl_status *st;
+} upload_scan;
+
+/* Only asked for old peers, so the parse costs nothing in the usual case. */
+static bool check_gate(upload_scan *scan, const sl_history_entry *entry) {
+    if (scan->protocol >= 13) return true;
+    sl_changeset cs;
+    sl_changeset_init(&cs, scan->history->alloc);
+    scan->ok = sl_changeset_parse(&cs, entry->changeset.data, entry->changeset.size, scan->st);
+    if (scan->ok) {
+        int level = sl_feature_level(&cs, sl_realm_schema(scan->history->realm));
+        if (level > SL_FEATURE_LEVEL_BASE && level > scan->protocol) {
+            scan->batch->gated = true;
+            scan->batch->gate_version = entry->version;
+            scan->batch->gate_level = level;
+        }
+    }
+    sl_changeset_free(&cs);
+    return scan->ok && !scan->batch->gated;
+}
+
+static void pass(sl_upload_batch *batch, const sl_history_entry *entry) {
+    batch->cursor.client_version = entry->version;
+    batch->cursor.server_version = entry->peer_version;
+}
+
+static bool take_entry(void *ctx, const sl_history_entry *entry) {
+    upload_scan *scan = ctx;
+    sl_upload_batch *batch = scan->batch;
+    if (!waits_for_upload(entry)) {
+        pass(batch, entry);
+        return true;
+    }
+    if (batch->count > 0 && (scan->taken >= SL_MAX_UPLOAD_SOFT ||
+                             scan->taken + entry->changeset.size >= SL_MAX_UPLOAD_HARD)) {
+        batch->more = true;
+        return false;
+    }
+    if (!check_gate(scan, entry)) return false;
+    sl_upload_entry_write(scan->entries,
+                          &(sl_upload_entry){.client_version = entry->version,
+                                             .server_version = entry->peer_version,
+                                             .origin_timestamp = entry->origin_timestamp,
+                                             .changeset = entry->changeset});
+    scan->taken += entry->changeset.size;
+    batch->count++;
+    pass(batch, entry);
+    if (scan->taken < SL_MAX_UPLOAD_SOFT) return true;
+    batch->more = true;
+    return false;
+}
+
+bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor from, int protocol,
+                                    sl_buf *entries, sl_upload_batch *batch, sl_status *st) {
+    *batch = (sl_upload_batch){.cursor = from};
+    uint64_t begin = from.client_version;
+    if (begin < history->state.base) begin = history->state.base;
+    upload_scan scan = {history, entries, batch, 0, protocol, true, st};
+    if (!history->store->vtbl->entry_scan(history->store, begin, history->state.version, true,
+                                          take_entry, &scan, st))
+        return false;
+    if (entries->failed) return sl_fail_memory(st);
+    return scan.ok;
+}
