@@ -1,0 +1,326 @@
+--- One app: its users, tokens, providers and rules.
+local core = require("syncline.core")
+local directory = require("syncline.services.directory")
+local http = require("syncline.services.http")
+local limiter = require("syncline.services.limiter")
+local permissions = require("syncline.services.permissions")
+local providers = require("syncline.services.providers")
+local tokens = require("syncline.services.tokens")
+
+---@class syncline.services.App
+---@field id string
+---@field directory syncline.services.Directory
+---@field tokens syncline.services.Tokens
+---@field providers table<string, table>
+local app = {}
+app.__index = app
+
+local PROVIDERS = {
+    anonymous = "anon-user",
+    email = "local-userpass",
+    api_key = "api-key",
+    jwt = "custom-token",
+    ["function"] = "custom-function",
+}
+
+-- The providers of a configuration under their names in paths.
+local function read_providers(config)
+    local enabled = {}
+    for name, path_name in pairs(PROVIDERS) do
+        local settings = config[name]
+        if settings then
+            enabled[path_name] = type(settings) == "table" and settings or {}
+        end
+    end
+    return enabled
+end
+
+---@class syncline.services.AppOptions
+---@field id string
+---@field config table the app's part of the configuration
+---@field path string directory file
+---@field key table signing key
+---@field keys table[] accepted keys
+---@field clock fun(): integer Unix seconds
+---@field log fun(level: string, message: string, facts: table?)
+---@field mail fun(mail: table)
+---@field base_url string
+
+---@param options syncline.services.AppOptions
+---@return syncline.services.App?
+---@return string? message
+function app.open(options)
+    if not options.id:match("^[%w_-]+$") or #options.id > 64 then
+        return nil, ("app id '%s': up to 64 letters, digits, '_' and '-'"):format(options.id)
+    end
+    local config = options.config
+    local ok, message = permissions.validate(config.permissions)
+    if not ok then
+        return nil, ("app '%s': %s"):format(options.id, message)
+    end
+    local users, reason, code = directory.open(options.path, options.clock)
+    if not users then
+        return nil, reason, code
+    end
+    return setmetatable({
+        id = options.id,
+        directory = users,
+        tokens = tokens.new({
+            app_id = options.id,
+            key = options.key,
+            keys = options.keys,
+            access_lifetime = config.access_token_lifetime or 30 * 60,
+            refresh_lifetime = config.refresh_token_lifetime or 60 * 24 * 3600,
+        }),
+        providers = read_providers(config),
+        functions = config.functions or {},
+        permissions = config.permissions,
+        origins = config.origins,
+        scrypt = config.scrypt,
+        clock = options.clock,
+        log = options.log,
+        mail = options.mail,
+        base_url = options.base_url,
+        on_revoke = function() end,
+        by_address = limiter.new(30, 1),
+        by_account = limiter.new(10, 0.2),
+        by_refresh = limiter.new(50, 0.5),
+    }, app)
+end
+
+function app:close()
+    self.directory:close()
+end
+
+local function too_many(wait)
+    local answer = http.text(429, "too many attempts, try again later\n")
+    answer.headers["Retry-After"] = ("%d"):format(math.ceil(wait))
+    error({ answer = answer }, 0)
+end
+
+---Takes one call from a limiter or refuses with 429.
+function app:limit(bucket, key)
+    local allowed, wait = bucket:take(key, self.clock())
+    if not allowed then
+        too_many(wait)
+    end
+end
+
+-- Which account a login names, for the limit per account.
+local function account_of(provider, body)
+    if provider == "local-userpass" and type(body.username) == "string" then
+        return directory.fold(body.username)
+    end
+    if provider == "api-key" and type(body.key) == "string" then
+        return body.key:sub(1, 24)
+    end
+end
+
+local function check_credential(self, provider, request)
+    local body = http.object(request)
+    self:limit(self.by_address, request.peer)
+    local account = account_of(provider, body)
+    if account then
+        self:limit(self.by_account, account)
+    end
+    local subject, data = providers.check(self, provider, body)
+    if account then
+        self.by_account:forgive(account)
+    end
+    return subject, data, body
+end
+
+-- The user an identity belongs to; an API key's identity is an entry of its owner.
+local function resolve(self, provider, subject, data)
+    local user = self.directory:find_or_create(provider, subject, data)
+    if provider == "local-userpass" then
+        self.directory:update_password(data.email, { user = user.id })
+    end
+    return user
+end
+
+local function device_of(body)
+    local options = type(body.options) == "table" and body.options or {}
+    local device = type(options.device) == "table" and options.device or {}
+    local sdk, version = device.sdk, device.sdkVersion
+    sdk = type(sdk) == "string" and sdk or "-"
+    version = type(version) == "string" and version or "-"
+    return ("%s %s"):format(sdk, version):sub(1, 64)
+end
+
+---POST login.
+---@param provider string
+---@param request syncline.services.Request
+---@return syncline.services.Response
+function app:log_in(provider, request)
+    local subject, data, body = check_credential(self, provider, request)
+    local user = resolve(self, provider, subject, data)
+    if user.disabled then
+        http.refuse(401, "user disabled", "UserDisabled")
+    end
+    local now = self.clock()
+    local session = self.directory:open_session(user.id, device_of(body), self.tokens.refresh_lifetime)
+    self.log("info", "login", { app = self.id, user = user.id, provider = provider })
+    return http.json(200, {
+        access_token = self.tokens:access(user, session, now),
+        refresh_token = self.tokens:refresh(user, session, now),
+        user_id = user.id,
+        device_id = ("0"):rep(24),
+    })
+end
+
+---POST login?link=true.
+---@param provider string
+---@param request syncline.services.Request
+---@return syncline.services.Response
+function app:link(provider, request)
+    local user, claims = self:authenticate(request, "access")
+    if provider == "anon-user" then
+        http.refuse(400, "an anonymous identity cannot be linked", "BadRequest")
+    end
+    local subject, data = check_credential(self, provider, request)
+    if not self.directory:link(user, provider, subject, data) then
+        http.refuse(409, "unauthorized: identity is already linked")
+    end
+    if provider == "local-userpass" then
+        self.directory:update_password(data.email, { user = user.id })
+    end
+    local now = self.clock()
+    return http.json(200, {
+        access_token = self.tokens:access(user, claims.sid, now),
+        refresh_token = self.tokens:refresh(user, claims.sid, now),
+        user_id = user.id,
+        device_id = ("0"):rep(24),
+    })
+end
+
+---The user a token speaks for: signature, kind, app, expiry, session and user are checked. The one
+---check for HTTP calls, token refresh and sync connections.
+---@param token string
+---@param kind string "access" or "refresh"
+---@return syncline.services.User?
+---@return table|string claims, or the reason
+function app:user_of(token, kind)
+    local claims, reason = self.tokens:verify(token, kind, self.clock())
+    if not claims then
+        return nil, reason
+    end
+    local user = type(claims.sid) == "string" and self.directory:session_user(claims.sid)
+    if not user or user.id ~= claims.sub then
+        return nil, "failed to find refresh token"
+    end
+    return user, claims
+end
+
+---As user_of for the Authorization header of a request; refuses with what SDKs expect.
+---@param request syncline.services.Request
+---@param kind string
+---@return syncline.services.User
+---@return table claims
+function app:authenticate(request, kind)
+    local token = http.bearer(request)
+    if not token then
+        http.refuse(401, "must authenticate first", "MissingAuthReq")
+    end
+    local user, claims = self:user_of(token, kind)
+    if not user then
+        local text = kind == "refresh" and "invalid session: " .. claims or claims
+        http.refuse(401, text, "InvalidSession")
+    end
+    return user, claims
+end
+
+---POST session: a new access token.
+---@param request syncline.services.Request
+---@return syncline.services.Response
+function app:refresh(request)
+    local user, claims = self:authenticate(request, "refresh")
+    self:limit(self.by_refresh, user.id)
+    return http.json(201, { access_token = self.tokens:access(user, claims.sid, self.clock()) })
+end
+
+---DELETE session. Also for a session that is already gone, if the token is ours.
+---@param request syncline.services.Request
+---@return syncline.services.Response
+function app:log_out(request)
+    local token = http.bearer(request)
+    local claims = token and self.tokens:verify(token, "refresh", self.clock())
+    if not claims then
+        http.refuse(401, "invalid session", "InvalidSession")
+    end
+    self.directory:close_session(claims.sid)
+    self.on_revoke(claims.sub, claims.sid)
+    return http.json(204)
+end
+
+---GET profile.
+---@param request syncline.services.Request
+---@return syncline.services.Response
+function app:profile(request)
+    local user = self:authenticate(request, "access")
+    local identities = {}
+    for i, identity in ipairs(user.identities) do
+        identities[i] = {
+            id = identity.id,
+            provider_type = identity.provider,
+            provider_id = identity.id,
+            provider_data = identity.data,
+        }
+    end
+    return http.json(200, {
+        user_id = user.id,
+        domain_id = core.auth.sha256(self.id):sub(1, 12):gsub(".", function(c)
+            return ("%02x"):format(c:byte())
+        end),
+        type = user.type,
+        identities = core.json.array(identities),
+        data = user.data,
+        custom_data = user.custom_data or {},
+    })
+end
+
+---Ends all login sessions and open sync connections of a user.
+---@param user_id string
+function app:revoke(user_id)
+    self.directory:end_sessions(user_id)
+    self.on_revoke(user_id)
+end
+
+---DELETE auth/delete.
+---@param request syncline.services.Request
+---@return syncline.services.Response
+function app:delete_self(request)
+    local user = self:authenticate(request, "access")
+    self:delete_user(user.id)
+    return http.json(204)
+end
+
+---@param user_id string
+---@return boolean found
+function app:delete_user(user_id)
+    local found = self.directory:delete_user(user_id)
+    self.on_revoke(user_id)
+    return found
+end
+
+---@param user_id string
+---@param disabled boolean
+---@return boolean found
+function app:set_disabled(user_id, disabled)
+    local found = self.directory:set_disabled(user_id, disabled)
+    if disabled then
+        self.on_revoke(user_id)
+    end
+    return found
+end
+
+---What a user may do with a partition.
+---@param user syncline.services.User
+---@param partition syncline.services.Partition
+---@return string access "none", "read" or "write"
+---@return string why
+function app:access(user, partition)
+    return permissions.decide(self.permissions, user, partition)
+end
+
+return app

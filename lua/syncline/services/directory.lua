@@ -1,0 +1,570 @@
+--- The users of one app, with identities, passwords, API keys and login sessions, kept in a local
+--- Syncline realm: durable, and readable with any SQLite tool. Secrets are stored as hashes only.
+local core = require("syncline.core")
+local json = core.json
+
+local directory = {}
+directory.__index = directory
+
+local SCHEMA = {
+    {
+        name = "User",
+        primary_key = "_id",
+        properties = {
+            _id = "string",
+            type = "string",
+            disabled = "bool",
+            created = "int",
+            last_login = "int",
+            data = "string", -- JSON object: name, email, ...
+            custom_data = "string?", -- JSON object for the claim user_data
+            identities = "string[]", -- keys of Identity, oldest first
+            sessions = "string[]",
+            api_keys = "string[]",
+        },
+    },
+    {
+        name = "Identity",
+        primary_key = "_id", -- provider .. ":" .. subject
+        properties = { _id = "string", ident = "string", provider = "string", user = "string", data = "string" },
+    },
+    {
+        name = "Password",
+        primary_key = "_id", -- the address, case folded
+        properties = { _id = "string", email = "string", hash = "string", confirmed = "bool", user = "string?" },
+    },
+    {
+        name = "Session",
+        primary_key = "_id",
+        properties = {
+            _id = "string",
+            user = "string",
+            device = "string",
+            created = "int",
+            last_used = "int",
+            expires = "int",
+        },
+    },
+    {
+        name = "ApiKey",
+        primary_key = "_id",
+        properties = { _id = "string", user = "string", name = "string", secret = "string", disabled = "bool" },
+    },
+    {
+        name = "Ticket", -- a pending confirmation or password reset
+        primary_key = "_id",
+        properties = { _id = "string", purpose = "string", email = "string", secret = "string", expires = "int" },
+    },
+}
+
+local function hex(bytes)
+    return (bytes:gsub(".", function(c)
+        return ("%02x"):format(c:byte())
+    end))
+end
+
+---A new identifier: 24 hexadecimal digits.
+---@return string
+local function new_id()
+    return hex(core.auth.random(12))
+end
+
+local function digest(secret)
+    return hex(core.auth.sha256(secret))
+end
+
+---@class syncline.services.User
+---@field id string
+---@field type string "normal" or "server"
+---@field disabled boolean
+---@field data table
+---@field custom_data table?
+---@field identities { id: string, provider: string, data: table }[]
+
+---@class syncline.services.Directory
+---@field realm any
+
+---Opens (or creates) the directory file.
+---@param path string
+---@param clock fun(): integer Unix seconds
+---@return syncline.services.Directory?
+---@return string? message
+function directory.open(path, clock)
+    local realm, message, code = require("syncline").open({ path = path, schema = SCHEMA })
+    if not realm then
+        return nil, message, code
+    end
+    return setmetatable({ realm = realm, clock = clock }, directory)
+end
+
+function directory:close()
+    self.realm:close()
+end
+
+local function write(self, change)
+    local result
+    local ok, message = self.realm:write(function()
+        result = change()
+    end)
+    if not ok then
+        error(message, 0)
+    end
+    return result
+end
+
+local function remove(list, value)
+    for i = #list, 1, -1 do
+        if list[i] == value then
+            list:remove(i)
+        end
+    end
+end
+
+---@param row any
+---@return syncline.services.User
+local function describe(self, row)
+    local identities = {}
+    for _, key in ipairs(row.identities:to_table()) do
+        local identity = self.realm:object("Identity", key)
+        if identity then
+            identities[#identities + 1] =
+                { id = identity.ident, provider = identity.provider, data = json.decode(identity.data) }
+        end
+    end
+    return {
+        id = row._id,
+        type = row.type,
+        disabled = row.disabled,
+        created = row.created,
+        data = json.decode(row.data),
+        custom_data = type(row.custom_data) == "string" and json.decode(row.custom_data) or nil,
+        identities = identities,
+    }
+end
+
+---@param id string
+---@return syncline.services.User?
+function directory:user(id)
+    local row = self.realm:object("User", id)
+    return row and describe(self, row)
+end
+
+---All users, in no order.
+---@return syncline.services.User[]
+function directory:users()
+    local list = {}
+    for row in self.realm:objects("User"):iter() do
+        list[#list + 1] = describe(self, row)
+    end
+    return list
+end
+
+---The user with this identity.
+---@param provider string
+---@param subject string
+---@return syncline.services.User?
+function directory:find(provider, subject)
+    local identity = self.realm:object("Identity", provider .. ":" .. subject)
+    return identity and self:user(identity.user)
+end
+
+local function add_identity(self, row, provider, subject, data)
+    local key = provider .. ":" .. subject
+    self.realm:create("Identity", {
+        _id = key,
+        ident = new_id(),
+        provider = provider,
+        user = row._id,
+        data = json.encode(data or {}),
+    })
+    row.identities:insert(key)
+end
+
+local function merge(row, data)
+    local all = json.decode(row.data)
+    for name, value in pairs(data or {}) do
+        all[name] = value
+    end
+    row.data = json.encode(all)
+end
+
+---Finds the user with an identity or creates one; `data` is merged into the user's data.
+---@param provider string
+---@param subject string
+---@param data table?
+---@return syncline.services.User
+function directory:find_or_create(provider, subject, data)
+    local identity = self.realm:object("Identity", provider .. ":" .. subject)
+    local id = identity and identity.user or new_id()
+    write(self, function()
+        local now = self.clock()
+        local row = self.realm:object("User", id)
+        if not row then
+            row = self.realm:create("User", {
+                _id = id,
+                type = "normal",
+                disabled = false,
+                created = now,
+                last_login = now,
+                data = "{}",
+            })
+            add_identity(self, row, provider, subject, data)
+        end
+        row.last_login = now
+        merge(row, data)
+    end)
+    return self:user(id)
+end
+
+---Gives a user one more identity. False if somebody has it already, or the user has one of the
+---provider.
+---@param user syncline.services.User
+---@param provider string
+---@param subject string
+---@param data table?
+---@return boolean
+function directory:link(user, provider, subject, data)
+    if self.realm:object("Identity", provider .. ":" .. subject) then
+        return false
+    end
+    for _, identity in ipairs(user.identities) do
+        if identity.provider == provider then
+            return false
+        end
+    end
+    write(self, function()
+        local row = self.realm:object("User", user.id)
+        add_identity(self, row, provider, subject, data)
+        merge(row, data)
+    end)
+    return true
+end
+
+---@param id string
+---@param disabled boolean
+---@return boolean found
+function directory:set_disabled(id, disabled)
+    local row = self.realm:object("User", id)
+    if not row then
+        return false
+    end
+    write(self, function()
+        row.disabled = disabled
+        if disabled then
+            self:drop_sessions(row)
+        end
+    end)
+    return true
+end
+
+---@param id string
+---@param data table? nil removes it
+function directory:set_custom_data(id, data)
+    write(self, function()
+        self.realm:object("User", id).custom_data = data and json.encode(data) or core.null
+    end)
+end
+
+-- Inside a write: ends all login sessions of a user row.
+function directory:drop_sessions(row)
+    for _, session in ipairs(row.sessions:to_table()) do
+        local object = self.realm:object("Session", session)
+        if object then
+            self.realm:delete(object)
+        end
+    end
+    row.sessions:clear()
+end
+
+---Ends all login sessions of a user.
+---@param id string
+function directory:end_sessions(id)
+    local row = self.realm:object("User", id)
+    if row then
+        write(self, function()
+            self:drop_sessions(row)
+        end)
+    end
+end
+
+---Removes a user with everything that belongs to it.
+---@param id string
+---@return boolean found
+function directory:delete_user(id)
+    local row = self.realm:object("User", id)
+    if not row then
+        return false
+    end
+    write(self, function()
+        self:drop_sessions(row)
+        for _, key in ipairs(row.api_keys:to_table()) do
+            local object = self.realm:object("ApiKey", key)
+            if object then
+                self.realm:delete(object)
+            end
+        end
+        for _, key in ipairs(row.identities:to_table()) do
+            local object = self.realm:object("Identity", key)
+            if object then
+                if object.provider == "local-userpass" then
+                    local password = self.realm:object("Password", key:match("^local%-userpass:(.*)$"))
+                    if password then
+                        self.realm:delete(password)
+                    end
+                end
+                self.realm:delete(object)
+            end
+        end
+        self.realm:delete(row)
+    end)
+    return true
+end
+
+-- ---- passwords ------------------------------------------------------------------------------------
+
+---Addresses are kept as given and compared without regard to case.
+---@param email string
+---@return string
+function directory.fold(email)
+    return email:lower()
+end
+
+---@param email string
+---@return { email: string, hash: string, confirmed: boolean, user: string? }?
+function directory:password(email)
+    local row = self.realm:object("Password", directory.fold(email))
+    if not row then
+        return nil
+    end
+    local user = row.user
+    return {
+        email = row.email,
+        hash = row.hash,
+        confirmed = row.confirmed,
+        user = type(user) == "string" and user or nil,
+    }
+end
+
+---Creates an account that has not logged in yet. False if the address is taken.
+---@return boolean
+function directory:register(email, hash, confirmed)
+    if self.realm:object("Password", directory.fold(email)) then
+        return false
+    end
+    write(self, function()
+        self.realm:create("Password", {
+            _id = directory.fold(email),
+            email = email,
+            hash = hash,
+            confirmed = confirmed,
+        })
+    end)
+    return true
+end
+
+---Changes any of hash, confirmed and user of an account.
+---@param email string
+---@param change table
+function directory:update_password(email, change)
+    write(self, function()
+        local row = self.realm:object("Password", directory.fold(email))
+        for name, value in pairs(change) do
+            row[name] = value
+        end
+    end)
+end
+
+---Forgets an account that is not confirmed.
+---@param email string
+function directory:unregister(email)
+    write(self, function()
+        local row = self.realm:object("Password", directory.fold(email))
+        if row then
+            self.realm:delete(row)
+        end
+    end)
+end
+
+-- ---- sessions -------------------------------------------------------------------------------------
+
+---@param user string
+---@param device string
+---@param lifetime integer seconds
+---@return string id
+function directory:open_session(user, device, lifetime)
+    local id, now = new_id(), self.clock()
+    write(self, function()
+        self.realm:create("Session", {
+            _id = id,
+            user = user,
+            device = device,
+            created = now,
+            last_used = now,
+            expires = now + lifetime,
+        })
+        local row = self.realm:object("User", user)
+        -- Sessions nobody ended (a log-out while offline never arrives) go when they have expired.
+        for _, old in ipairs(row.sessions:to_table()) do
+            local session = self.realm:object("Session", old)
+            if not session or session.expires < now then
+                remove(row.sessions, old)
+                if session then
+                    self.realm:delete(session)
+                end
+            end
+        end
+        row.sessions:insert(id)
+    end)
+    return id
+end
+
+---The user of a living session; nil if it ended, expired, or the user is gone or disabled.
+---@param id string
+---@return syncline.services.User?
+function directory:session_user(id)
+    local session = self.realm:object("Session", id)
+    if not session or session.expires < self.clock() then
+        return nil
+    end
+    local user = self:user(session.user)
+    return user and not user.disabled and user or nil
+end
+
+---@param id string
+function directory:close_session(id)
+    local session = self.realm:object("Session", id)
+    if not session then
+        return
+    end
+    write(self, function()
+        local row = self.realm:object("User", session.user)
+        if row then
+            remove(row.sessions, id)
+        end
+        self.realm:delete(session)
+    end)
+end
+
+-- ---- API keys -------------------------------------------------------------------------------------
+
+local function describe_key(row)
+    return { _id = row._id, name = row.name, disabled = row.disabled, user = row.user }
+end
+
+---@param user string
+---@param name string
+---@return table? key with the secret in `key`, shown this once; nil if the name is taken
+function directory:create_api_key(user, name)
+    for _, key in ipairs(self:api_keys(user)) do
+        if key.name == name then
+            return nil
+        end
+    end
+    local id = new_id()
+    -- The identifier stands in front, so that a login finds the row without searching hashes.
+    local secret = id .. hex(core.auth.random(20))
+    write(self, function()
+        self.realm:create("ApiKey", { _id = id, user = user, name = name, secret = digest(secret), disabled = false })
+        self.realm:object("User", user).api_keys:insert(id)
+        if not self.realm:object("Identity", "api-key:" .. id) then
+            add_identity(self, self.realm:object("User", user), "api-key", id, { name = name })
+        end
+    end)
+    return { _id = id, key = secret, name = name, disabled = false }
+end
+
+---@param user string
+---@return table[]
+function directory:api_keys(user)
+    local list, row = {}, self.realm:object("User", user)
+    for _, id in ipairs(row and row.api_keys:to_table() or {}) do
+        local key = self.realm:object("ApiKey", id)
+        if key then
+            list[#list + 1] = describe_key(key)
+        end
+    end
+    return list
+end
+
+---The key if it belongs to the user.
+---@return table?
+function directory:api_key(user, id)
+    local row = self.realm:object("ApiKey", id)
+    return row and row.user == user and describe_key(row) or nil
+end
+
+---The key whose secret this is, unless disabled.
+---@param secret string
+---@return table?
+function directory:api_key_login(secret)
+    local row = self.realm:object("ApiKey", secret:sub(1, 24))
+    -- The comparison runs also without a row, so that the time does not tell whether one exists.
+    local known = row and row.secret or ("0"):rep(64)
+    if core.auth.equal(known, digest(secret)) and row and not row.disabled then
+        return describe_key(row)
+    end
+end
+
+---@param id string
+---@param disabled boolean
+function directory:set_api_key_disabled(id, disabled)
+    write(self, function()
+        self.realm:object("ApiKey", id).disabled = disabled
+    end)
+end
+
+---@param user string
+---@param id string
+function directory:delete_api_key(user, id)
+    write(self, function()
+        local row = self.realm:object("User", user)
+        remove(row.api_keys, id)
+        remove(row.identities, "api-key:" .. id)
+        for _, object in ipairs({ self.realm:object("ApiKey", id), self.realm:object("Identity", "api-key:" .. id) }) do
+            self.realm:delete(object)
+        end
+    end)
+end
+
+-- ---- tickets --------------------------------------------------------------------------------------
+
+---A one-time token for a mail link.
+---@param purpose string "confirm" or "reset"
+---@param email string
+---@param lifetime integer seconds
+---@return string token, string token_id
+function directory:create_ticket(purpose, email, lifetime)
+    local id, token = new_id(), hex(core.auth.random(32))
+    write(self, function()
+        self.realm:create("Ticket", {
+            _id = id,
+            purpose = purpose,
+            email = email,
+            secret = digest(token),
+            expires = self.clock() + lifetime,
+        })
+    end)
+    return token, id
+end
+
+---Uses a ticket up.
+---@param purpose string
+---@param token string
+---@param id string
+---@return string? email nil if the ticket is unknown, used, expired or for something else
+function directory:take_ticket(purpose, token, id)
+    local row = self.realm:object("Ticket", id)
+    local known = row and row.secret or ("0"):rep(64)
+    if not core.auth.equal(known, digest(token)) or not row or row.purpose ~= purpose then
+        return nil
+    end
+    local email, alive = row.email, row.expires >= self.clock()
+    write(self, function()
+        self.realm:delete(row)
+    end)
+    return alive and email or nil
+end
+
+directory.new_id = new_id
+
+return directory
