@@ -23,8 +23,8 @@ static bool inflate_failed(sl_status *st, const char *why) {
     return sl_fail_code(st, SL_ERR_PROTOCOL, 110, "the compressed body is damaged: %s", why);
 }
 
-static bool inflate_exactly(const sl_body *body, char *to, sl_status *st) {
-    z_stream z = stream_with(NULL);
+static bool inflate_exactly(const sl_body *body, const sl_alloc *alloc, char *to, sl_status *st) {
+    z_stream z = stream_with(alloc);
     if (inflateInit(&z) != Z_OK) return sl_fail_memory(st);
     z.next_in = (Bytef *)(uintptr_t)body->bytes.data;
     z.avail_in = body->bytes.size;
@@ -63,7 +63,7 @@ bool sl_body_open(const sl_body *body, uint64_t limit, sl_buf *inflated, sl_str 
     /* One octet more, because a size of 0 needs a place for the output pointer too. */
     char *to = sl_buf_reserve(inflated, (size_t)body->uncompressed_size + 1);
     if (!to) return sl_fail_memory(st);
-    if (!inflate_exactly(body, to, st)) return false;
+    if (!inflate_exactly(body, inflated->alloc, to, st)) return false;
     inflated->size = (size_t)body->uncompressed_size;
     *entries = sl_str_of(inflated->data, inflated->size);
     return true;

@@ -226,7 +226,7 @@ static void put_progress(sl_buf *out, double progress) {
 
 static void put_batch(sl_buf *out, sl_dialect dialect, const sl_msg_download *download) {
     sl_put_int_field(out, download->query_version);
-    int batch = download->batch;
+    int batch = (int)download->batch;
     if (dialect.version < 14 && batch == SL_BATCH_STEADY) batch = SL_BATCH_LAST;
     sl_put_field(out, (uint64_t)batch);
     if (dialect.version >= 12) {
