@@ -230,7 +230,7 @@ static bool stricter_check(const runner *r, const sl_status *st) {
     if (strcmp(st->id, "P-DEC") == 0) return sl_varint_u128(p, end, &lo, &hi, &error) != NULL;
     bool whole = sl_varint_i64(p, end, &number, &error) != NULL;
     if (strcmp(st->id, "P-TS") == 0) return whole && number <= INT32_MAX;
-    if (strcmp(st->id, "P-TYPE") == 0) return number < 0 || number > 255;
+    if (strcmp(st->id, "P-TYPE") == 0) return number < 0 || number > 127;
     if (strcmp(st->id, "P-OP") == 0) return number > 255;
     return strcmp(st->id, "P-PATH") == 0 || strcmp(st->id, "P-BIN-LEN") == 0;
 }
