@@ -3,16 +3,18 @@
 #define SL_STORE_MEMORY_INTERNAL_H
 
 #include "base/buf.h"
+#include "store/catalogue.h"
 #include "store/memory_store.h"
 #include "store/memory_tree.h"
 
 /* First byte of a key in the tree: which table it belongs to. */
 enum {
-    SL_MEMORY_CLASS = 'A',      /* class id */
-    SL_MEMORY_CLIENT = 'C',     /* ident */
-    SL_MEMORY_ENTRY = 'E',      /* version */
-    SL_MEMORY_LINK = 'L',       /* target class name, target key, class id, key */
-    SL_MEMORY_META = 'M',       /* name */
+    SL_MEMORY_CLASS = 'A',  /* class id */
+    SL_MEMORY_CLIENT = 'C', /* ident */
+    SL_MEMORY_ENTRY = 'E',  /* version */
+    SL_MEMORY_LINK = 'L',   /* target class name, target key, class id, key */
+    SL_MEMORY_META = 'M',
+    SL_MEMORY_NEXT_ID = 'N',    /* name */
     SL_MEMORY_OBJECT = 'O',     /* class id, key */
     SL_MEMORY_PROPERTY = 'P',   /* class id, number */
     SL_MEMORY_RECIPROCAL = 'R', /* peer, version */
@@ -34,8 +36,13 @@ typedef struct sl_memory_store {
     sl_memory_disk *disk;
     sl_memory_tree work;
     bool writing;
-    sl_buf key, value; /* scratch of one call */
+    sl_buf key, value, scratch; /* of one call */
     sl_realm_source source;
+    /* The catalogue mirrors the class and property tables of `work`; `catalogue_stale`: it has to
+     * be read again; `schema_changed`: the open transaction changed both. */
+    sl_catalogue catalogue;
+    bool catalogue_stale, schema_changed;
+    sl_schema *schema; /* the realm's, from the last schema_load */
 } sl_memory_store;
 
 /* A key under construction: table byte, then numbers big endian, so that bytes sort like numbers.
@@ -51,6 +58,11 @@ static inline sl_str sl_memory_key_str(const sl_memory_key *key) {
     return sl_str_of(key->bytes, key->size);
 }
 
+static inline bool sl_memory_item_has_prefix(const sl_memory_item *item, sl_str prefix) {
+    return item && item->key_size >= prefix.size &&
+           memcmp(item->bytes, prefix.data, prefix.size) == 0;
+}
+
 /* First line of every function that reads: counts, and fails when it is this one's turn. */
 bool sl_memory_step(sl_memory_store *store, sl_status *st);
 /* First line of every function that changes: as above, and checks for an open transaction. */
@@ -61,7 +73,7 @@ bool sl_memory_erase(sl_memory_store *store, sl_str key, sl_status *st);
 /* Removes every key that begins with `prefix`. */
 bool sl_memory_erase_prefix(sl_memory_store *store, sl_str prefix, sl_status *st);
 
-/* Fills store->source. */
+/* Fills store->source and sets the catalogue up; the catalogue is freed with the store. */
 void sl_memory_source_init(sl_memory_store *store);
 
 #endif

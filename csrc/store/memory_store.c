@@ -42,6 +42,8 @@ static void reset_work(sl_memory_store *store) {
     sl_memory_tree_release(&store->disk->alloc, &store->work);
     store->work = sl_memory_tree_share(&store->disk->committed);
     store->writing = false;
+    if (store->schema_changed) store->catalogue_stale = true;
+    store->schema_changed = false;
 }
 
 void sl_memory_disk_crash(sl_memory_disk *disk, sl_memory_crash kind) {
@@ -49,7 +51,9 @@ void sl_memory_disk_crash(sl_memory_disk *disk, sl_memory_crash kind) {
         sl_memory_tree_release(&disk->alloc, &disk->committed);
         disk->committed = sl_memory_tree_share(&disk->durable);
     }
-    if (disk->store) reset_work(disk->store);
+    if (!disk->store) return;
+    reset_work(disk->store);
+    disk->store->catalogue_stale = true;
 }
 
 void sl_memory_disk_fail(sl_memory_disk *disk, uint64_t nth) {
@@ -132,14 +136,10 @@ bool sl_memory_erase(sl_memory_store *store, sl_str key, sl_status *st) {
     return true;
 }
 
-static bool has_prefix(const sl_memory_item *item, sl_str prefix) {
-    return item && item->key_size >= prefix.size &&
-           memcmp(item->bytes, prefix.data, prefix.size) == 0;
-}
-
 bool sl_memory_erase_prefix(sl_memory_store *store, sl_str prefix, sl_status *st) {
     const sl_memory_item *item;
-    while (has_prefix(item = sl_memory_tree_seek(&store->work, prefix, false), prefix)) {
+    while (sl_memory_item_has_prefix(item = sl_memory_tree_seek(&store->work, prefix, false),
+                                     prefix)) {
         if (!sl_memory_erase(store, sl_memory_item_key(item), st)) return false;
     }
     return true;
@@ -154,6 +154,8 @@ static void close_store(sl_store *base) {
     sl_memory_tree_release(&alloc, &store->work);
     sl_buf_free(&store->key);
     sl_buf_free(&store->value);
+    sl_buf_free(&store->scratch);
+    sl_catalogue_clear(&store->catalogue);
     sl_delete(&alloc, store);
     disk->store = NULL;
     sl_memory_disk_free(disk);
@@ -182,7 +184,7 @@ static bool commit(sl_store *base, bool durable, sl_status *st) {
     sl_memory_tree_release(&disk->alloc, &disk->committed);
     disk->committed = sl_memory_tree_share(&store->work);
     if (durable) make_durable(disk);
-    store->writing = false;
+    store->writing = store->schema_changed = false;
     return true;
 }
 
@@ -484,6 +486,7 @@ bool sl_memory_disk_open(sl_memory_disk *disk, sl_store **out, sl_status *st) {
     store->work = sl_memory_tree_share(&disk->committed);
     sl_buf_init(&store->key, &disk->alloc);
     sl_buf_init(&store->value, &disk->alloc);
+    sl_buf_init(&store->scratch, &disk->alloc);
     sl_memory_source_init(store);
     disk->store = store;
     disk->refs++;
