@@ -1,5 +1,5 @@
-/* Parsing and encoding of changesets: `codec [DIR] [--json]`. Runs every codec_*.bin of DIR and two
- * made-up workloads. One changeset object is reused for all entries. */
+/* Parsing and encoding of changesets: every codec_*.bin of the directory and two made-up
+ * workloads. One changeset object is reused for all entries. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static void verify(workload *w, const char *name) {
 }
 
 static void report(const char *name, const char *what, workload *w, bench_round round,
-                   bench_memory *memory, bool json) {
+                   bench_memory *memory, const bench_options *options) {
     char title[300];
     snprintf(title, sizeof title, "%s %s", name, what);
     round(w);
@@ -66,16 +66,16 @@ static void report(const char *name, const char *what, workload *w, bench_round 
                            .allocations = memory->requests,
                            .has_memory = true};
     result.seconds = bench_time(round, NULL, w, 0.5);
-    bench_print(&result, json);
+    bench_print(&result, options->json);
 }
 
-static void run(const bench_set *set, const char *name, bool json) {
+static void run(const bench_set *set, const char *name, const bench_options *options) {
     bench_memory memory;
     bench_memory_init(&memory);
     workload w = {.set = set};
     sl_changeset_init(&w.one, &memory.alloc);
     sl_buf_init(&w.out, NULL);
-    report(name, "parse", &w, parse_round, &memory, json);
+    report(name, "parse", &w, parse_round, &memory, options);
     sl_changeset_free(&w.one);
     w.all = calloc(set->count ? set->count : 1, sizeof *w.all);
     if (!w.all) exit(1);
@@ -88,9 +88,9 @@ static void run(const bench_set *set, const char *name, bool json) {
     sl_buf_free(&w.out);
     sl_buf_init(&w.out, &memory.alloc);
     w.how = SL_ENCODE_AS_PARSED;
-    report(name, "encode", &w, encode_round, &memory, json);
+    report(name, "encode", &w, encode_round, &memory, options);
     w.how = SL_ENCODE_UPFRONT;
-    report(name, "encode upfront", &w, encode_round, &memory, json);
+    report(name, "encode upfront", &w, encode_round, &memory, options);
     for (uint32_t i = 0; i < set->count; i++)
         sl_changeset_free(&w.all[i]);
     free(w.all);
@@ -99,10 +99,11 @@ static void run(const bench_set *set, const char *name, bool json) {
 
 static void run_file(void *ctx, const char *dir, const char *name) {
     bench_set set;
-    if (!bench_load(&set, dir, name)) exit(1);
     char title[256];
     snprintf(title, sizeof title, "%.*s", (int)(strlen(name) - 4), name);
-    run(&set, title, *(const bool *)ctx);
+    if (!bench_selected(ctx, title)) return;
+    if (!bench_load(&set, dir, name)) exit(1);
+    run(&set, title, ctx);
     bench_free(&set);
 }
 
@@ -142,7 +143,9 @@ static void add_item(sl_changeset *cs, int64_t k) {
 }
 
 /* `count` changesets that create `objects` items each. */
-static void run_made(const char *name, uint32_t count, uint32_t objects, bool json) {
+static void run_made(const char *name, uint32_t count, uint32_t objects,
+                     const bench_options *options) {
+    if (!bench_selected(options, name)) return;
     bench_set set = {NULL, calloc(count, sizeof(sl_str)), 0, count, 0};
     sl_buf *bytes = calloc(count, sizeof *bytes);
     if (!set.entries || !bytes) exit(1);
@@ -158,7 +161,7 @@ static void run_made(const char *name, uint32_t count, uint32_t objects, bool js
         set.bytes += out->size;
         sl_changeset_free(&cs);
     }
-    run(&set, name, json);
+    run(&set, name, options);
     for (uint32_t i = 0; i < count; i++)
         sl_buf_free(&bytes[i]);
     free(bytes);
@@ -166,9 +169,9 @@ static void run_made(const char *name, uint32_t count, uint32_t objects, bool js
 }
 
 int main(int argc, char **argv) {
-    bool json = bench_wants_json(&argc, argv);
-    bench_each(bench_dir(argc, argv), "codec_", ".bin", run_file, &json);
-    run_made("2000 changesets of 5", 2000, 1, json);
-    run_made("1 changeset of 100000", 1, 20000, json);
+    bench_options options = bench_parse(argc, argv);
+    bench_each(options.dir, "codec_", ".bin", run_file, &options);
+    run_made("codec_made_2000x5", 2000, 1, &options);
+    run_made("codec_made_1x100000", 1, 20000, &options);
     return 0;
 }

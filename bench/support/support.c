@@ -7,18 +7,28 @@
 #include <string.h>
 #include <time.h>
 
-bool bench_wants_json(int *argc, char **argv) {
-    bool json = false;
-    int kept = 0;
-    for (int i = 0; i < *argc; i++) {
-        if (i > 0 && strcmp(argv[i], "--json") == 0) {
-            json = true;
+bench_options bench_parse(int argc, char **argv) {
+    static char path[4096];
+    const char *shared = getenv("SYNCLINE_SHARED");
+    snprintf(path, sizeof path, "%s/bench", shared ? shared : "../shared");
+    bench_options options = {NULL, path, false};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            options.json = true;
+        } else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc) {
+            options.name = argv[++i];
+        } else if (strcmp(argv[i], "--dir") == 0 && i + 1 < argc) {
+            options.dir = argv[++i];
         } else {
-            argv[kept++] = argv[i];
+            fprintf(stderr, "usage: %s [--name TEXT] [--dir PATH] [--json]\n", argv[0]);
+            exit(2);
         }
     }
-    *argc = kept;
-    return json;
+    return options;
+}
+
+bool bench_selected(const bench_options *options, const char *workload) {
+    return !options->name || strstr(workload, options->name);
 }
 
 static void print_json(const bench_result *r, double ns, double rate) {
@@ -181,12 +191,4 @@ void bench_each(const char *dir, const char *prefix, const char *suffix,
         visit(ctx, dir, names[i]);
         free(names[i]);
     }
-}
-
-const char *bench_dir(int argc, char **argv) {
-    static char path[4096];
-    if (argc > 1) return argv[1];
-    const char *shared = getenv("SYNCLINE_SHARED");
-    snprintf(path, sizeof path, "%s/bench", shared ? shared : "../shared");
-    return path;
 }

@@ -25,8 +25,18 @@ typedef struct bench_result {
     bool has_memory;      /* peak and allocations were measured */
 } bench_result;
 
-/* True if `--json` is among the arguments, which is then removed from them. */
-bool bench_wants_json(int *argc, char **argv);
+/* The command line of every benchmark: `[--name TEXT] [--dir PATH] [--json]`. `name`: run only
+ * workloads whose name has this text in it (NULL = all). `dir`: workload files, by default
+ * $SYNCLINE_SHARED/bench, else ../shared/bench. */
+typedef struct bench_options {
+    const char *name, *dir;
+    bool json;
+} bench_options;
+
+/* Ends the program with a usage text when the arguments are not understood. */
+bench_options bench_parse(int argc, char **argv);
+/* True if the workload is to be run. */
+bool bench_selected(const bench_options *options, const char *workload);
 /* Prints `name operations ns/op MB/s peak-memory allocations/op`, or the same as one JSON object.
  */
 void bench_print(const bench_result *result, bool json);
@@ -76,8 +86,5 @@ void bench_free(bench_set *set);
  * sorted. */
 void bench_each(const char *dir, const char *prefix, const char *suffix,
                 void (*visit)(void *ctx, const char *dir, const char *name), void *ctx);
-
-/* The directory of workloads: argv[1], else $SYNCLINE_SHARED/bench, else ../shared/bench. */
-const char *bench_dir(int argc, char **argv);
 
 #endif
