@@ -38,6 +38,28 @@ int sl_lua_raise(lua_State *L, const sl_status *st) {
     return lua_error(L);
 }
 
+static int error_text(lua_State *L) {
+    lua_getfield(L, 1, "message");
+    return 1;
+}
+
+int sl_lua_throw(lua_State *L, const sl_status *st) {
+    if (st->cls == SL_ERR_USAGE) return sl_lua_raise(L, st);
+    lua_newtable(L);
+    push_message(L, st);
+    lua_setfield(L, -2, "message");
+    sl_lua_push_code(L, st);
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, sl_status_class_name(st->cls));
+    lua_setfield(L, -2, "class");
+    if (luaL_newmetatable(L, "syncline.error")) {
+        lua_pushcfunction(L, error_text);
+        lua_setfield(L, -2, "__tostring");
+    }
+    lua_setmetatable(L, -2);
+    return lua_error(L);
+}
+
 int sl_lua_fail_or_raise(lua_State *L, const sl_status *st) {
     return st->cls == SL_ERR_USAGE ? sl_lua_raise(L, st) : sl_lua_fail(L, st);
 }

@@ -1,0 +1,489 @@
+/* realm.c - the userdata of an open realm: opening, transactions, classes as a whole. */
+#include "lua/realm.h"
+#include "lua/core.h"
+#include "lua/env.h"
+#include "lua/value.h"
+#include "realm/change.h"
+#include "realm/state.h"
+#include "store/memory_store.h"
+#if __has_include("store/sqlite_store.h")
+#include "store/sqlite_store.h"
+#else
+#define sl_sqlite_open(store, path, options, st) sl_memory_open(NULL, store, st)
+#endif
+
+#include <stdlib.h>
+
+sl_lua_realm *sl_lua_check_realm(lua_State *L, int index) {
+    return sl_lua_check(L, index, &sl_lua_realm_type);
+}
+
+void sl_lua_realm_touched(sl_lua_realm *realm) {
+    realm->generation++;
+}
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+static void realm_close(lua_State *L, void *self) {
+    (void)L;
+    sl_lua_realm *realm = self;
+    if (realm->detach) realm->detach(realm);
+    sl_client_history_close(realm->history);
+    sl_realm_close(realm->realm);
+    if (realm->store) realm->store->vtbl->close(realm->store);
+    realm->history = NULL;
+    realm->realm = NULL;
+    realm->store = NULL;
+}
+
+static bool open_parts(sl_lua_realm *self, const char *path, bool fast, sl_status *st) {
+    bool memory = strcmp(path, ":memory:") == 0;
+    if (!(memory ? sl_memory_open(NULL, &self->store, st)
+                 : sl_sqlite_open(&self->store, path, NULL, st)))
+        return false;
+    sl_realm_options options = {.source = self->store->vtbl->source(self->store)};
+    if (!sl_realm_open(&self->realm, &options, st)) return false;
+    sl_client_history_options history = {.env = sl_lua_env(), .fast_commits = fast};
+    self->history = sl_client_history_open(self->store, self->realm, &history, st);
+    return self->history != NULL;
+}
+
+/* realm.open{path = file or ":memory:", fast_commits = false} -> realm, or nil, message, code */
+static int realm_open(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_str path = sl_lua_option_str(L, 1, "path", "");
+    bool fast = sl_lua_option_bool(L, 1, "fast_commits", false);
+    luaL_argcheck(L, path.size > 0, 1, "option 'path': a file name or ':memory:' expected");
+    luaL_argcheck(L, strlen(path.data) == path.size, 1, "option 'path' contains a zero byte");
+    sl_lua_realm *self = sl_lua_new(L, &sl_lua_realm_type);
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, 1);
+#ifdef SL_LUA_DOUBLES_ONLY
+    lua_setfenv(L, -2);
+#else
+    lua_setuservalue(L, -2);
+#endif
+    if (open_parts(self, path.data, fast, &st)) return 1;
+    self->head.closed = true;
+    realm_close(L, self);
+    return sl_lua_fail(L, &st);
+}
+
+/* realm:anchor() -> the table shared by everything that points into the realm */
+static int realm_anchor(lua_State *L) {
+    sl_lua_check_realm(L, 1);
+    sl_lua_push_anchor(L, 1);
+    return 1;
+}
+
+/* ---- transactions ---------------------------------------------------------------------------- */
+
+/* realm:begin() -> true, or nil, message, code */
+static int realm_begin(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_status st = SL_STATUS_INIT;
+    if (!sl_client_history_begin(self->history, &st)) return sl_lua_fail(L, &st);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* realm:commit() -> version of the file, or nil, message, code (and everything is rolled back) */
+static int realm_commit(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_status st = SL_STATUS_INIT;
+    uint64_t version = 0;
+    self->generation++;
+    if (!sl_client_history_commit(self->history, &version, &st)) return sl_lua_fail(L, &st);
+    sl_lua_push_int(L, (int64_t)version);
+    return 1;
+}
+
+static int realm_rollback(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    if (sl_client_history_writing(self->history)) sl_client_history_rollback(self->history);
+    self->generation++;
+    return 0;
+}
+
+static int realm_writing(lua_State *L) {
+    lua_pushboolean(L, sl_client_history_writing(sl_lua_check_realm(L, 1)->history));
+    return 1;
+}
+
+/* realm:sync_to_disk() -> true, or nil, message, code: earlier commits survive a loss of power. */
+static int realm_sync_to_disk(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_status st = SL_STATUS_INIT;
+    if (!sl_client_history_sync(self->history, &st)) return sl_lua_fail(L, &st);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* ---- schema ---------------------------------------------------------------------------------- */
+
+static int realm_schema(lua_State *L) {
+    sl_lua_push_schema(L, sl_realm_schema(sl_lua_check_realm(L, 1)->realm));
+    return 1;
+}
+
+static int realm_schema_version(lua_State *L) {
+    sl_lua_push_int(L, (int64_t)sl_realm_schema_version(sl_lua_check_realm(L, 1)->realm));
+    return 1;
+}
+
+/* An arena that Lua frees, whatever happens while a definition is read into it. */
+typedef struct arena_box {
+    sl_lua_head head;
+    sl_arena arena;
+} arena_box;
+
+static void arena_box_close(lua_State *L, void *self) {
+    (void)L;
+    sl_arena_free(&((arena_box *)self)->arena);
+}
+
+static const sl_lua_type arena_box_type = {"syncline.core.arena", sizeof(arena_box),
+                                           arena_box_close, NULL, NULL};
+
+/* realm:apply_schema(definition, strict_ids) -> whether anything was added; raises for what is
+ * wrong with the definition. Inside a transaction. */
+static int realm_apply_schema(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    bool strict = sl_lua_opt_bool(L, 3, false), changed = false;
+    sl_status st = SL_STATUS_INIT;
+    sl_schema_definition definition;
+    arena_box *box = sl_lua_new(L, &arena_box_type);
+    sl_arena_init(&box->arena, NULL);
+    if (!sl_lua_to_schema(L, 2, &box->arena, &definition)) {
+        sl_fail_memory(&st);
+        return sl_lua_throw(L, &st);
+    }
+    if (!sl_schema_validate(&definition, strict, &st) ||
+        !sl_record_schema(self->realm, &definition, &changed, &st))
+        return sl_lua_throw(L, &st);
+    self->generation++;
+    lua_pushboolean(L, changed);
+    return 1;
+}
+
+/* realm:erase_class(name), realm:erase_property(class, name) */
+static int realm_erase_class(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_status st = SL_STATUS_INIT;
+    self->generation++;
+    if (!sl_record_erase_class(self->realm, sl_lua_check_str(L, 2), &st))
+        return sl_lua_throw(L, &st);
+    return 0;
+}
+
+static int realm_erase_property(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_status st = SL_STATUS_INIT;
+    if (!sl_record_erase_property(self->realm, sl_lua_check_str(L, 2), sl_lua_check_str(L, 3), &st))
+        return sl_lua_throw(L, &st);
+    return 0;
+}
+
+/* ---- objects --------------------------------------------------------------------------------- */
+
+static const sl_class *check_class(lua_State *L, const sl_lua_realm *self, int index) {
+    const sl_class *cls = sl_realm_class(self->realm, sl_lua_check_str(L, index));
+    if (!cls) {
+        const char *text = lua_pushfstring(L, "there is no class '%s'", lua_tostring(L, index));
+        luaL_argerror(L, index, text);
+    }
+    return cls;
+}
+
+static void check_key(lua_State *L, int index, const sl_class *cls, sl_key *key) {
+    sl_status st = SL_STATUS_INIT;
+    if (!sl_lua_to_key(L, index, cls->key_type, key, &st)) luaL_argerror(L, index, st.message);
+    if (key->type == SL_TYPE_NULL && !cls->key_nullable)
+        luaL_argerror(L, index, "the key must not be null");
+}
+
+/* realm:create(class, key) -> object, whether it is new. `key` is ignored in classes without one.
+ */
+static int realm_create(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    const sl_class *cls = check_class(L, self, 2);
+    sl_status st = SL_STATUS_INIT;
+    sl_key key, made;
+    bool created;
+    if (cls->has_key) check_key(L, 3, cls, &key);
+    if (!sl_record_create(self->realm, cls->name, cls->has_key ? &key : NULL, &made, &created, &st))
+        return sl_lua_throw(L, &st);
+    self->generation++;
+    sl_lua_push_object(L, 1, self, cls->name, cls->has_key ? &key : &made);
+    lua_pushboolean(L, created);
+    return 2;
+}
+
+/* realm:object(class, key) -> object or nil */
+static int realm_object(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    const sl_class *cls = check_class(L, self, 2);
+    sl_status st = SL_STATUS_INIT;
+    sl_key key;
+    bool exists;
+    if (!sl_lua_to_key(L, 3, cls->key_type, &key, &st)) return luaL_argerror(L, 3, st.message);
+    if (!sl_realm_exists(self->realm, cls->name, &key, &exists, &st)) return sl_lua_throw(L, &st);
+    if (!exists) return 0;
+    sl_lua_push_object(L, 1, self, cls->name, &key);
+    return 1;
+}
+
+/* realm:delete(object) */
+static int realm_delete(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    const sl_lua_place *object = sl_lua_check_place_kind(L, 2, SL_LUA_PLACE_OBJECT);
+    sl_status st = SL_STATUS_INIT;
+    luaL_argcheck(L, object->owner == self, 2, "the object belongs to another realm");
+    luaL_argcheck(L, object->place.property.size == 0, 2,
+                  "an embedded object goes when its place is set to nil or removed");
+    if (!sl_record_erase(self->realm, object->place.class_name, &object->place.key, &st))
+        return sl_lua_throw(L, &st);
+    self->generation++;
+    return 0;
+}
+
+/* realm:delete_all(class) */
+static int realm_delete_all(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    const sl_class *cls = check_class(L, self, 2);
+    sl_status st = SL_STATUS_INIT;
+    if (!sl_record_erase_all(self->realm, cls->name, &st)) return sl_lua_throw(L, &st);
+    self->generation++;
+    return 0;
+}
+
+static int realm_count(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_status st = SL_STATUS_INIT;
+    uint64_t count;
+    if (!sl_realm_count(self->realm, check_class(L, self, 2)->name, &count, &st))
+        return sl_lua_throw(L, &st);
+    sl_lua_push_int(L, (int64_t)count);
+    return 1;
+}
+
+/* Keys of a class, gathered in memory that Lua frees. */
+typedef struct key_box {
+    sl_lua_head head;
+    sl_arena arena;
+    sl_key *keys;
+    size_t count, capacity;
+} key_box;
+
+static void key_box_close(lua_State *L, void *self) {
+    (void)L;
+    key_box *box = self;
+    sl_delete(NULL, box->keys);
+    sl_arena_free(&box->arena);
+}
+
+static const sl_lua_type key_box_type = {"syncline.core.keys", sizeof(key_box), key_box_close, NULL,
+                                         NULL};
+
+static bool add_key(void *ctx, const sl_key *key) {
+    key_box *box = ctx;
+    if (box->count == box->capacity) {
+        size_t capacity = box->capacity ? box->capacity * 2 : 64;
+        sl_key *keys = sl_resize(NULL, box->keys, capacity * sizeof *keys);
+        if (!keys) return false;
+        box->keys = keys;
+        box->capacity = capacity;
+    }
+    sl_key *copy = &box->keys[box->count++];
+    *copy = *key;
+    if (key->type == SL_TYPE_STRING) copy->string = sl_arena_str(&box->arena, key->string);
+    return true;
+}
+
+static int compare_keys(const void *a, const void *b) {
+    return sl_key_cmp(a, b);
+}
+
+/* realm:objects(class) -> array of all objects, ordered by key, and the generation it is of */
+static int realm_objects(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    const sl_class *cls = check_class(L, self, 2);
+    sl_status st = SL_STATUS_INIT;
+    key_box *box = sl_lua_new(L, &key_box_type);
+    sl_arena_init(&box->arena, NULL);
+    if (!sl_realm_scan(self->realm, cls->name, add_key, box, &st)) return sl_lua_throw(L, &st);
+    if (box->count) qsort(box->keys, box->count, sizeof *box->keys, compare_keys);
+    lua_createtable(L, box->count < INT32_MAX ? (int)box->count : 0, 0);
+    for (size_t i = 0; i < box->count; i++) {
+        sl_lua_push_object(L, 1, self, cls->name, &box->keys[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    sl_lua_push_int(L, (int64_t)self->generation);
+    return 2;
+}
+
+/* realm:generation() -> a number that rises whenever objects may have come or gone */
+static int realm_generation(lua_State *L) {
+    sl_lua_push_int(L, (int64_t)sl_lua_check_realm(L, 1)->generation);
+    return 1;
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+typedef struct change_walk {
+    lua_State *L;
+    bool any;
+} change_walk;
+
+/* Leaves the array `name` of the class's entry on the stack, making what is missing. */
+static void push_list(lua_State *L, const sl_class *cls, const char *name) {
+    lua_pushlstring(L, cls->name.data, cls->name.size);
+    lua_rawget(L, -2);
+    if (lua_isnil(L, -1)) {
+        static const char *const lists[] = {"inserted", "modified", "deleted"};
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 3);
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+            lua_newtable(L);
+            lua_setfield(L, -2, lists[i]);
+        }
+        lua_pushlstring(L, cls->name.data, cls->name.size);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+}
+
+static void push_modified(lua_State *L, const sl_change *change) {
+    int count = 0;
+    lua_createtable(L, 0, 2);
+    sl_lua_push_key(L, change->key);
+    lua_setfield(L, -2, "key");
+    lua_newtable(L);
+    for (uint32_t i = 0; i < change->cls->property_count; i++) {
+        const sl_property *property = &change->cls->properties[i];
+        if (property->erased || !sl_change_touches(change, i)) continue;
+        lua_pushlstring(L, property->name.data, property->name.size);
+        lua_rawseti(L, -2, ++count);
+    }
+    lua_setfield(L, -2, "properties");
+}
+
+static bool add_change(void *ctx, const sl_change *change) {
+    static const char *const names[] = {[SL_CHANGE_CREATED] = "inserted",
+                                        [SL_CHANGE_MODIFIED] = "modified",
+                                        [SL_CHANGE_ERASED] = "deleted"};
+    change_walk *walk = ctx;
+    lua_State *L = walk->L;
+    walk->any = true;
+    push_list(L, change->cls, names[change->kind]);
+    if (change->kind == SL_CHANGE_MODIFIED)
+        push_modified(L, change);
+    else
+        sl_lua_push_key(L, change->key);
+    lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+    lua_pop(L, 1);
+    return true;
+}
+
+void sl_lua_push_changes(lua_State *L, sl_lua_realm *realm) {
+    luaL_checkstack(L, 16, "changes");
+    change_walk walk = {L, false};
+    lua_newtable(L);
+    sl_realm_changes(realm->realm, add_change, &walk);
+    if (!walk.any) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+    }
+    lua_pushboolean(L, sl_realm_schema_changed(realm->realm));
+}
+
+static int realm_changes(lua_State *L) {
+    sl_lua_push_changes(L, sl_lua_check_realm(L, 1));
+    return 2;
+}
+
+/* ---- facts ----------------------------------------------------------------------------------- */
+
+static void set_int(lua_State *L, const char *name, uint64_t value) {
+    sl_lua_push_int(L, (int64_t)value);
+    lua_setfield(L, -2, name);
+}
+
+/* realm:info() -> table of numbers: version, base, ident, cursors and progress */
+static int realm_info(lua_State *L) {
+    const sl_client_history *history = sl_lua_check_realm(L, 1)->history;
+    const sl_client_cursors *cursors = sl_client_history_cursors(history);
+    const sl_client_progress *progress = sl_client_history_progress(history);
+    lua_createtable(L, 0, 16);
+    set_int(L, "version", sl_client_history_version(history));
+    set_int(L, "base_version", sl_client_history_base(history));
+    set_int(L, "client_file_ident", sl_client_history_ident(history));
+    set_int(L, "latest_server_version", cursors->latest_sv);
+    set_int(L, "download_server_version", cursors->dl_sv);
+    set_int(L, "download_client_version", cursors->dl_cv);
+    set_int(L, "upload_client_version", cursors->ul_cv);
+    set_int(L, "upload_server_version", cursors->ul_sv);
+    set_int(L, "uploaded_bytes", progress->uploaded_bytes);
+    set_int(L, "uploadable_bytes", progress->uploadable_bytes);
+    set_int(L, "downloaded_bytes", progress->downloaded_bytes);
+    set_int(L, "downloadable_bytes", progress->downloadable_bytes);
+    set_int(L, "uploaded_changesets", progress->uploaded_changesets);
+    set_int(L, "uploadable_changesets", progress->uploadable_changesets);
+    set_int(L, "downloaded_changesets", progress->downloaded_changesets);
+    return 1;
+}
+
+/* realm:state() -> the text dump by which two copies are compared, or nil, message, code */
+static int realm_state(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_status st = SL_STATUS_INIT;
+    sl_buf text;
+    sl_buf_init(&text, NULL);
+    bool ok = sl_realm_state_text(self->realm, &text, &st);
+    if (ok) lua_pushlstring(L, text.size ? text.data : "", text.size);
+    sl_buf_free(&text);
+    return ok ? 1 : sl_lua_fail(L, &st);
+}
+
+static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
+                                         {"begin", realm_begin},
+                                         {"commit", realm_commit},
+                                         {"rollback", realm_rollback},
+                                         {"writing", realm_writing},
+                                         {"sync_to_disk", realm_sync_to_disk},
+                                         {"schema", realm_schema},
+                                         {"schema_version", realm_schema_version},
+                                         {"apply_schema", realm_apply_schema},
+                                         {"erase_class", realm_erase_class},
+                                         {"erase_property", realm_erase_property},
+                                         {"create", realm_create},
+                                         {"object", realm_object},
+                                         {"objects", realm_objects},
+                                         {"delete", realm_delete},
+                                         {"delete_all", realm_delete_all},
+                                         {"count", realm_count},
+                                         {"generation", realm_generation},
+                                         {"changes", realm_changes},
+                                         {"info", realm_info},
+                                         {"state", realm_state},
+                                         {NULL, NULL}};
+
+const sl_lua_type sl_lua_realm_type = {"syncline.core.realm", sizeof(sl_lua_realm), realm_close,
+                                       realm_methods, NULL};
+
+int sl_lua_open_realm(lua_State *L) {
+    sl_lua_register(L, &sl_lua_realm_type);
+    sl_lua_register(L, &arena_box_type);
+    sl_lua_register(L, &key_box_type);
+    lua_newtable(L);
+    lua_pushcfunction(L, realm_open);
+    lua_setfield(L, -2, "open");
+    sl_lua_open_object(L);
+    sl_lua_open_list(L);
+    sl_lua_open_set(L);
+    sl_lua_open_dict(L);
+    return 1;
+}

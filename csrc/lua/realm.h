@@ -1,0 +1,133 @@
+/* realm.h - the userdata syncline.core.realm: one open realm file with its history, and the
+ * addresses (places) that Lua holds into it.
+ *
+ * Anchoring: every userdata made from a realm has the realm's anchor table as its user value, and
+ * the anchor's element 1 is the realm userdata. So a realm lives as long as anything points into
+ * it, and the raw `owner` pointers below stay valid. */
+#ifndef SL_LUA_REALM_H
+#define SL_LUA_REALM_H
+
+#include "history/client_history.h"
+#include "lua/check.h"
+#include "realm/place.h"
+#include "realm/read.h"
+#include "realm/realm.h"
+#include "realm/record.h"
+#include "store/store.h"
+
+/* `generation` rises whenever the set of objects may have changed; caches of keys compare it. After
+ * close all pointers are NULL. While the realm is synchronised the client (client.c) keeps its
+ * session in `session` and sets `detach`, which the close calls first: it ends the session so that
+ * nothing uses the history any more. */
+typedef struct sl_lua_realm sl_lua_realm;
+struct sl_lua_realm {
+    sl_lua_head head;
+    sl_store *store;
+    sl_realm *realm;
+    sl_client_history *history;
+    uint64_t generation;
+    void *session;
+    void (*detach)(sl_lua_realm *realm);
+};
+
+extern const sl_lua_type sl_lua_realm_type;
+
+/* The open realm at `index`; raises otherwise. */
+sl_lua_realm *sl_lua_check_realm(lua_State *L, int index);
+/* After the history changed the realm from outside Lua's writes (integration of a download, new
+ * ident): makes key caches stale. */
+void sl_lua_realm_touched(sl_lua_realm *realm);
+/* Pushes the changes of the open or last transaction, or nil if it touched no object:
+ * { [class] = { inserted = {key, ...}, modified = {{key = key, properties = {name, ...}}, ...},
+ *   deleted = {key, ...} } }, and a boolean, whether the schema changed. */
+void sl_lua_push_changes(lua_State *L, sl_lua_realm *realm);
+
+/* Gives the userdata at `index` the anchor table of the userdata at `anchored`. */
+void sl_lua_share_anchor(lua_State *L, int index, int anchored);
+/* Pushes the anchor table of a userdata. */
+void sl_lua_push_anchor(lua_State *L, int index);
+
+/* ---- places (place.c) ------------------------------------------------------------------------ */
+
+/* What a place proxy stands for; each has its own metatable. */
+typedef enum sl_lua_place_kind {
+    SL_LUA_PLACE_OBJECT, /* top-level object (no property) or embedded object */
+    SL_LUA_PLACE_LIST,
+    SL_LUA_PLACE_SET,
+    SL_LUA_PLACE_DICT,
+    SL_LUA_PLACE_COUNT
+} sl_lua_place_kind;
+
+/* An immutable address; `place`'s pointers go into `bytes`. Names are copies. A GlobalKey made
+ * before the file had its ident is brought up to date on use. */
+typedef struct sl_lua_place {
+    uint8_t kind;
+    sl_lua_realm *owner;
+    sl_str object_class; /* OBJECT: class of the object, embedded or not; else "" */
+    sl_place place;
+    char bytes[];
+} sl_lua_place;
+
+enum { SL_LUA_MAX_STEPS = 256 };
+
+/* A place with one more step, on the C stack: valid while `base` lives and the step's bytes do. */
+typedef struct sl_lua_target {
+    sl_place place;
+    sl_step steps[SL_LUA_MAX_STEPS];
+} sl_lua_target;
+
+/* The place proxy at `index` (of any kind, or of `kind`); raises for anything else and when its
+ * realm is closed. */
+sl_lua_place *sl_lua_check_place(lua_State *L, int index);
+sl_lua_place *sl_lua_check_place_kind(lua_State *L, int index, sl_lua_place_kind kind);
+/* As above, NULL instead of raising for other values. */
+sl_lua_place *sl_lua_test_place(lua_State *L, int index);
+/* Pushes a proxy for `place` (copied); the anchor table is taken from the userdata at `anchored`.
+ */
+void sl_lua_push_place(lua_State *L, int anchored, sl_lua_realm *owner, sl_lua_place_kind kind,
+                       sl_str object_class, const sl_place *place);
+/* Pushes a proxy for the top-level object (class_name, key). */
+void sl_lua_push_object(lua_State *L, int anchored, sl_lua_realm *owner, sl_str class_name,
+                        const sl_key *key);
+/* Fills `target` with base plus a name or an index; raises when the path gets too long. */
+void sl_lua_extend_name(lua_State *L, const sl_lua_place *base, sl_str name, sl_lua_target *target);
+void sl_lua_extend_index(lua_State *L, const sl_lua_place *base, uint32_t index,
+                         sl_lua_target *target);
+/* Pushes what `view` shows at `place`: a value, an object for a link, or a proxy. */
+void sl_lua_push_view(lua_State *L, int anchored, sl_lua_realm *owner, const sl_place *place,
+                      const sl_view *view);
+
+/* The value at `index` for a place of type `type`, like sl_lua_to_value; besides, an object proxy
+ * of the same realm is a link to it. *link is where such a link is kept. */
+bool sl_lua_to_stored(lua_State *L, int index, const sl_lua_realm *owner, int type, sl_value *out,
+                      sl_link *link, sl_status *st);
+
+/* Makes the metatable of one kind of proxy, with `metamethods` and `methods` (upvalue 1 of all of
+ * them is the table of methods), and puts the table of methods under `name` into the table at the
+ * top of the stack, so that the Lua half can add to it. */
+void sl_lua_register_place(lua_State *L, sl_lua_place_kind kind, const char *name,
+                           const luaL_Reg *metamethods, const luaL_Reg *methods);
+/* For __index: leaves the method named by the value at 2 and returns true, or pushes nothing. */
+bool sl_lua_push_method(lua_State *L);
+/* For __newindex: calls the method `__assign` of the Lua half with the three arguments; it takes
+ * tables apart. */
+int sl_lua_assign(lua_State *L);
+
+/* The method `make` of objects, lists and dictionaries. */
+int sl_lua_place_make(lua_State *L);
+
+/* Each registers one kind of proxy. */
+void sl_lua_open_object(lua_State *L);
+void sl_lua_open_list(lua_State *L);
+void sl_lua_open_set(lua_State *L);
+void sl_lua_open_dict(lua_State *L);
+
+/* ---- schema (schema.c) ----------------------------------------------------------------------- */
+
+/* Reads the definition table at `index` into `arena`; raises for malformed tables (the Lua half has
+ * normalised them). False when memory runs out. */
+bool sl_lua_to_schema(lua_State *L, int index, sl_arena *arena, sl_schema_definition *out);
+/* Pushes the realm's schema in the same form. */
+void sl_lua_push_schema(lua_State *L, const sl_schema *schema);
+
+#endif
