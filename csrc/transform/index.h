@@ -1,0 +1,73 @@
+/* index.h - finds the incoming instructions that a local one can have anything to do with; private
+ * to the transform room. Source: protocol/3-transform.md, 13.2.
+ *
+ * A pair that the index does not offer is a pair without effect at the time when it would have been
+ * visited: class, object, field and names never change during a merge, and list indices are never
+ * used as keys. */
+#ifndef SL_TRANSFORM_INDEX_H
+#define SL_TRANSFORM_INDEX_H
+
+#include "transform/idmap.h"
+#include "transform/run.h"
+
+/* The instructions of a field whose path starts with one name: one key of a dictionary, one
+ * property of an embedded object. */
+typedef struct sl_merge_branch {
+    sl_merge_run run;
+    struct sl_merge_branch *next;
+} sl_merge_branch;
+
+/* The path instructions of one property of one object. */
+typedef struct sl_merge_field {
+    sl_merge_run roots;        /* empty path */
+    sl_merge_run rest;         /* all others */
+    sl_merge_branch *branches; /* of `rest`; only complete while !has_indexed */
+    uint32_t number;
+    bool has_named, has_indexed; /* how paths in `rest` start */
+} sl_merge_field;
+
+typedef struct sl_merge_object {
+    const sl_key *key;
+    uint32_t class_name, number, hash;
+    sl_merge_node *head, *tail; /* all its instructions, by next_in_object */
+    struct sl_merge_object *next_odd;
+    bool odd; /* has an instruction that sl_quirk_looks_modified */
+    bool met; /* a local instruction addresses it */
+    sl_merge_run erases;
+} sl_merge_object;
+
+typedef struct sl_merge_list {
+    sl_merge_node **nodes;
+    uint32_t count, capacity;
+} sl_merge_list;
+
+typedef struct sl_merge_index {
+    sl_merge_node all; /* sentinel: the incoming side from all.next on, dropped ones excluded */
+    sl_merge_node *last;
+    sl_merge_list schema, erasers; /* by position: all schema kinds; ERASE_TABLE and ERASE_COLUMN */
+    sl_merge_object **objects;     /* open addressing by hash, at most half full */
+    uint32_t object_count, object_capacity, field_count;
+    sl_idmap fields, branches;
+    sl_merge_run *compact_runs;
+    sl_merge_object *odd_objects;
+    sl_merge_node *pending; /* local ERASE_COLUMN just made by F4, to be merged with the rest */
+    uint32_t *local_hashes; /* per local instruction; NULL: everything is visited */
+    bool local_erasers;
+} sl_merge_index;
+
+/* Looks through both sides and files the incoming instructions that matter. False: failed. */
+bool sl_index_build(sl_merge *m);
+
+/* The object that a local instruction addresses, or NULL if no incoming one does. */
+sl_merge_object *sl_index_object(const sl_merge_index *index, uint32_t class_name,
+                                 const sl_key *key, uint32_t hash);
+sl_merge_field *sl_index_field(const sl_merge_index *index, uint32_t object, uint32_t field);
+sl_merge_branch *sl_index_branch(const sl_merge_index *index, uint32_t field, uint64_t name);
+
+/* Files `node`, just made, in front of the incoming `before`. False: no memory (reported). */
+bool sl_index_insert(sl_merge *m, sl_merge_node *node, sl_merge_node *before);
+
+/* Equal keys of one class have equal hashes. */
+uint32_t sl_index_hash(uint32_t class_name, const sl_key *key);
+
+#endif

@@ -1,0 +1,260 @@
+#include "transform/run.h"
+
+#include "transform/index.h"
+
+static sl_merge_node **link_of(const sl_merge_run *run, sl_merge_node *node) {
+    return run->branch ? &node->next_in_branch : &node->next_in_run;
+}
+
+static bool is_list_op(const sl_merge_node *node) {
+    return (node->op >= SL_OP_ARRAY_INSERT && node->op <= SL_OP_ARRAY_ERASE) ||
+           (node->op == SL_OP_UPDATE && sl_ends_with_index(node));
+}
+
+static bool is_sibling(const sl_merge_node *first, const sl_merge_node *node) {
+    return is_list_op(node) && node->path_size == first->path_size &&
+           sl_same_steps(first, node, first->path_size - 1u);
+}
+
+void sl_run_add(sl_merge_run *run, sl_merge_node *node) {
+    if (run->count == 0) {
+        run->head = node;
+        run->shortest = run->longest = node->path_size;
+        run->siblings = is_list_op(node);
+    } else {
+        *link_of(run, run->tail) = node;
+        run->siblings = run->siblings && is_sibling(run->head, node);
+        if (node->path_size < run->shortest) run->shortest = node->path_size;
+        if (node->path_size > run->longest) run->longest = node->path_size;
+    }
+    run->tail = node;
+    run->kinds |= 1u << node->op;
+    run->count++;
+}
+
+sl_merge_node *sl_run_first(sl_merge_run *run) {
+    while (run->head && run->head->dropped)
+        run->head = *link_of(run, run->head);
+    return run->head;
+}
+
+sl_merge_node *sl_run_after(sl_merge_run *run, sl_merge_node *node) {
+    sl_merge_node **link = link_of(run, node), *next = *link;
+    while (next && next->dropped)
+        next = *link_of(run, next);
+    *link = next;
+    return next;
+}
+
+bool sl_run_concerns(const sl_merge_run *run, uint8_t op, uint16_t path_size) {
+    if (!run->head) return false;
+    if (path_size >= run->shortest && path_size <= run->longest &&
+        (run->kinds & sl_matrix_partners(op)))
+        return true;
+    if (run->longest > path_size && (sl_matrix_outers() >> op & 1)) return true;
+    return run->shortest < path_size && (run->kinds & sl_matrix_outers());
+}
+
+bool sl_run_accepts(const sl_merge_run *run, const sl_merge_node *local) {
+    return run->siblings && run->head && is_sibling(run->head, local);
+}
+
+/* ---- the compact copy ---- */
+
+static bool make_room(sl_merge *m, sl_merge_run *run) {
+    if (run->cells) return true;
+    run->cells = sl_arena_alloc(&m->scratch, run->count * sizeof *run->cells);
+    run->nodes = sl_arena_alloc(&m->scratch, run->count * sizeof *run->nodes);
+    if (!run->cells || !run->nodes) return sl_merge_no_memory(m) == 0;
+    run->next_compact = m->index->compact_runs;
+    m->index->compact_runs = run;
+    return true;
+}
+
+static bool make_compact(sl_merge *m, sl_merge_run *run) {
+    if (!make_room(m, run)) return false;
+    uint32_t count = 0;
+    for (sl_merge_node *node = sl_run_first(run); node; node = sl_run_after(run, node)) {
+        sl_slot slot = {(uint32_t)node->path[node->path_size - 1], node->prior_size, node->to};
+        run->nodes[count] = node;
+        run->cells[count] = (sl_run_cell){slot, node->age, count, node->op, node->changed};
+        node->run = run;
+        count++;
+    }
+    run->cell_count = count;
+    run->compact = true;
+    run->purge = false;
+    return true;
+}
+
+static void write_back(sl_merge_node *node, const sl_run_cell *cell) {
+    node->path[node->path_size - 1] = SL_STEP_INDEX | cell->slot.i;
+    node->prior_size = cell->slot.n;
+    node->to = cell->slot.t;
+    node->changed = cell->changed;
+}
+
+void sl_run_expand(sl_merge_run *run) {
+    if (!run->compact) return;
+    for (uint32_t j = 0; j < run->cell_count; j++) {
+        sl_merge_node *node = run->nodes[run->cells[j].node];
+        write_back(node, &run->cells[j]);
+        node->run = NULL;
+    }
+    run->compact = false;
+}
+
+static void purge(sl_merge_run *run) {
+    uint32_t kept = 0;
+    for (uint32_t j = 0; j < run->cell_count; j++)
+        if (!run->nodes[run->cells[j].node]->dropped) run->cells[kept++] = run->cells[j];
+    run->cell_count = kept;
+    run->purge = false;
+}
+
+/* The number of cells that stand before `limit`. */
+static uint32_t cells_before(const sl_merge_run *run, uint64_t limit) {
+    uint32_t low = 0, high = run->cell_count;
+    if (limit == UINT64_MAX) return high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (run->nodes[run->cells[middle].node]->position < limit)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Two updates of one element are decided by their values, on the nodes. */
+static unsigned update_update(sl_merge *m, sl_merge_node *local, sl_slot a, const sl_merge_run *run,
+                              const sl_run_cell *cell) {
+    if (a.i != cell->slot.i) return 0;
+    sl_merge_node *node = run->nodes[cell->node];
+    write_back(node, cell);
+    local->path[local->path_size - 1] = SL_STEP_INDEX | a.i;
+    local->prior_size = a.n;
+    return sl_rule_update_update(m, local, node);
+}
+
+/* The verdict with the operands exchanged. */
+static unsigned swapped(unsigned verdict) {
+    if (verdict >= SL_SLOT_V1) return verdict;
+    return (verdict & SL_SLOT_DROP_X ? SL_SLOT_DROP_Y : 0u) |
+           (verdict & SL_SLOT_DROP_Y ? SL_SLOT_DROP_X : 0u);
+}
+
+/* One pair: a local and b incoming. `op` is a constant wherever this is expanded, so that each row
+ * function below keeps only its own four cases. X is local, y incoming in the verdict. */
+static inline __attribute__((always_inline)) unsigned merge_cell(sl_merge *m, sl_merge_node *local,
+                                                                 uint8_t op, sl_slot *a,
+                                                                 const sl_merge_run *run,
+                                                                 sl_run_cell *cell) {
+    sl_slot *b = &cell->slot;
+    bool local_older = local->age<cell->age, local_younger = local->age> cell->age;
+    switch (op << 4 | cell->op) {
+    case SL_OP_UPDATE << 4 | SL_OP_UPDATE:
+        return update_update(m, local, *a, run, cell);
+    case SL_OP_UPDATE << 4 | SL_OP_ARRAY_INSERT:
+        return sl_slot_update_insert(a, b);
+    case SL_OP_UPDATE << 4 | SL_OP_ARRAY_MOVE:
+        return sl_slot_update_move(a, b);
+    case SL_OP_UPDATE << 4 | SL_OP_ARRAY_ERASE:
+        return sl_slot_update_erase(a, b);
+    case SL_OP_ARRAY_INSERT << 4 | SL_OP_UPDATE:
+        return swapped(sl_slot_update_insert(b, a));
+    case SL_OP_ARRAY_INSERT << 4 | SL_OP_ARRAY_INSERT:
+        return sl_slot_insert_insert(a, b, local_older);
+    case SL_OP_ARRAY_INSERT << 4 | SL_OP_ARRAY_MOVE:
+        return sl_slot_insert_move(a, b, local_younger);
+    case SL_OP_ARRAY_INSERT << 4 | SL_OP_ARRAY_ERASE:
+        return sl_slot_insert_erase(a, b);
+    case SL_OP_ARRAY_MOVE << 4 | SL_OP_UPDATE:
+        return swapped(sl_slot_update_move(b, a));
+    case SL_OP_ARRAY_MOVE << 4 | SL_OP_ARRAY_INSERT:
+        return swapped(sl_slot_insert_move(b, a, local_older));
+    case SL_OP_ARRAY_MOVE << 4 | SL_OP_ARRAY_MOVE:
+        return sl_slot_move_move(a, b, local_older);
+    case SL_OP_ARRAY_MOVE << 4 | SL_OP_ARRAY_ERASE:
+        return sl_slot_move_erase(a, b);
+    case SL_OP_ARRAY_ERASE << 4 | SL_OP_UPDATE:
+        return swapped(sl_slot_update_erase(b, a));
+    case SL_OP_ARRAY_ERASE << 4 | SL_OP_ARRAY_INSERT:
+        return swapped(sl_slot_insert_erase(b, a));
+    case SL_OP_ARRAY_ERASE << 4 | SL_OP_ARRAY_MOVE:
+        return swapped(sl_slot_move_erase(b, a));
+    default:
+        return sl_slot_erase_erase(a, b);
+    }
+}
+
+static bool slot_differs(sl_slot x, sl_slot y) {
+    return ((x.i ^ y.i) | (x.n ^ y.n) | (x.t ^ y.t)) != 0;
+}
+
+static bool row_failed(sl_merge *m, unsigned verdict, const sl_merge_node *local,
+                       const sl_merge_run *run, const sl_run_cell *cell) {
+    if (verdict >= SL_SLOT_V1) sl_merge_reject_slot(m, verdict, local, run->nodes[cell->node]);
+    return m->failed;
+}
+
+/* The cell goes with it, so there is nothing to purge. */
+static void drop_cell(sl_merge *m, sl_merge_node *node) {
+    node->run = NULL;
+    sl_merge_drop(m, node);
+}
+
+/* Moves the cells from `from` on down to `kept`. */
+static void close_gap(sl_merge_run *run, uint32_t kept, uint32_t from) {
+    if (kept == from) return;
+    memmove(&run->cells[kept], &run->cells[from], (run->cell_count - from) * sizeof *run->cells);
+    run->cell_count -= from - kept;
+}
+
+static inline __attribute__((always_inline)) bool
+merge_row(sl_merge *m, sl_merge_run *run, sl_merge_node *local, uint8_t op, uint32_t count) {
+    sl_slot a = {(uint32_t)local->path[local->path_size - 1], local->prior_size, local->to};
+    bool changed = false;
+    uint32_t kept = 0, j = 0;
+    while (j < count && !local->dropped) {
+        sl_run_cell *cell = &run->cells[j++];
+        sl_slot old_a = a, old_b = cell->slot;
+        unsigned verdict = merge_cell(m, local, op, &a, run, cell);
+        changed |= slot_differs(a, old_a);
+        cell->changed |= slot_differs(cell->slot, old_b);
+        if (verdict == 0) {
+            if (kept + 1 != j) run->cells[kept] = *cell;
+            kept++;
+            continue;
+        }
+        if (verdict > (SL_SLOT_DROP_X | SL_SLOT_DROP_Y) && row_failed(m, verdict, local, run, cell))
+            return false;
+        if (verdict & SL_SLOT_DROP_X) sl_merge_drop(m, local);
+        if (verdict & SL_SLOT_DROP_Y)
+            drop_cell(m, run->nodes[cell->node]);
+        else
+            run->cells[kept++] = *cell;
+    }
+    close_gap(run, kept, j);
+    local->path[local->path_size - 1] = SL_STEP_INDEX | a.i;
+    local->prior_size = a.n;
+    local->to = a.t;
+    local->changed |= changed;
+    return true;
+}
+
+bool sl_run_merge(sl_merge *m, sl_merge_run *run, sl_merge_node *local, uint64_t limit) {
+    if (!run->compact && !make_compact(m, run)) return false;
+    if (run->purge) purge(run);
+    uint32_t count = cells_before(run, limit);
+    switch (local->op) {
+    case SL_OP_UPDATE:
+        return merge_row(m, run, local, SL_OP_UPDATE, count);
+    case SL_OP_ARRAY_INSERT:
+        return merge_row(m, run, local, SL_OP_ARRAY_INSERT, count);
+    case SL_OP_ARRAY_MOVE:
+        return merge_row(m, run, local, SL_OP_ARRAY_MOVE, count);
+    default:
+        return merge_row(m, run, local, SL_OP_ARRAY_ERASE, count);
+    }
+}
