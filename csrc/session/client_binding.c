@@ -1,0 +1,383 @@
+#include "session/client_private.h"
+
+#include "protocol/entries.h"
+#include <stdio.h>
+
+static sl_dialect dialect_of(const sl_client_session *s) {
+    return (sl_dialect){s->connection->version, false};
+}
+
+bool sl_client_binding_over(const sl_client_session *s) {
+    const sl_client_binding *b = &s->binding;
+    if (!b->bind_sent) return true;
+    return b->unbind_sent && (b->unbound_received || b->error_received);
+}
+
+bool sl_client_binding_unbind_due(const sl_client_session *s) {
+    const sl_client_binding *b = &s->binding;
+    if (!b->bind_sent || b->unbind_sent) return false;
+    return b->error_received || !sl_client_session_wants_bind(s);
+}
+
+/* The store of this file does not work: no fault of the server's. The session lets go and tries
+ * again later; nothing is lost (part 4, 11.6 would blame the changeset and cost a client reset). */
+static void fail_locally(sl_client_session *s, const sl_status *why) {
+    sl_client_error error;
+    sl_client_error_init(&error, why->cls, 0);
+    error.name = "local failure";
+    error.advice = "The file of this realm could not be read or written. Check the disk (space, "
+                   "permissions); synchronisation goes on by itself afterwards.";
+    error.action = SL_ACTION_WARNING;
+    error.try_again = true;
+    sl_client_error_text(&error, sl_str_c(why->message));
+    sl_client_session_fail(s, &error, NULL);
+}
+
+/* Storage trouble suspends the session, everything else is the caller's. */
+static bool absorb(sl_client_session *s, sl_status *why, sl_status *st) {
+    if (why->cls == SL_ERR_STORAGE || why->cls == SL_ERR_INTERNAL || why->cls == SL_ERR_CHANGESET) {
+        fail_locally(s, why);
+        return true;
+    }
+    if (st) *st = *why;
+    return false;
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static bool write_message(sl_client_session *s, sl_client_message *msg, sl_buf *out, bool *any,
+                          sl_status *st) {
+    size_t before = out->size;
+    msg->session = s->number;
+    sl_client_message_write(out, dialect_of(s), msg);
+    if (out->failed) {
+        out->size = before;
+        out->failed = false;
+        return sl_fail_memory(st);
+    }
+    *any = true;
+    return true;
+}
+
+static bool send_bind(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    sl_client_message msg = {.type = SL_MSG_BIND};
+    msg.bind.path = sl_str_of(s->path, s->path_size);
+    msg.bind.token = SL_STR("");
+    msg.bind.need_ident = sl_client_history_ident(s->history) == 0;
+    if (!write_message(s, &msg, out, any, st)) return false;
+    s->binding.bind_sent = true;
+    return true;
+}
+
+/* Nothing of the history may be told before it would survive power loss (part 4, 18.2). */
+static bool flush_history(sl_client_session *s, bool *ready, sl_status *st) {
+    sl_status why = SL_STATUS_INIT;
+    *ready = sl_client_history_sync(s->history, &why);
+    if (*ready || why.cls == SL_ERR_USAGE) return true; /* an open write: next time */
+    return absorb(s, &why, st);
+}
+
+static bool send_ident(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    bool ready = false;
+    if (!flush_history(s, &ready, st)) return false;
+    if (!ready) return true;
+    const sl_client_cursors *c = sl_client_history_cursors(s->history);
+    sl_client_message msg = {.type = SL_MSG_IDENT};
+    msg.ident.file_ident = sl_client_history_ident(s->history);
+    msg.ident.salt = sl_client_history_salt(s->history);
+    msg.ident.dl_sv = c->dl_sv;
+    msg.ident.dl_cv = c->dl_cv;
+    msg.ident.latest_sv = c->latest_sv;
+    msg.ident.latest_salt = c->latest_salt;
+    if (!write_message(s, &msg, out, any, st)) return false;
+    s->binding.ident_sent = true;
+    s->cursor = (sl_upload_cursor){c->ul_cv, c->ul_sv};
+    return true;
+}
+
+static bool send_failure(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    sl_client_connection *c = s->connection;
+    sl_buf_clear(&c->entries);
+    sl_client_error_write(&c->entries, sl_str_c(s->binding.failure_text));
+    if (c->entries.failed) return sl_fail_memory(st);
+    sl_client_message msg = {.type = SL_MSG_JSON_ERROR};
+    msg.error.code = s->binding.failure;
+    msg.error.json = sl_str_of(c->entries.data, c->entries.size);
+    if (!write_message(s, &msg, out, any, st)) return false;
+    s->binding.failure_sent = true;
+    return true;
+}
+
+static bool send_mark(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    sl_client_message msg = {.type = SL_MSG_MARK};
+    msg.mark = s->target_mark;
+    if (!write_message(s, &msg, out, any, st)) return false;
+    s->last_mark_sent = s->target_mark;
+    return true;
+}
+
+/* A change that this server cannot read stays here; the application has to know (2-changeset.md,
+ * 9.2). */
+static void stop_at_gate(sl_client_session *s, const sl_upload_batch *batch) {
+    sl_client_error error;
+    sl_client_error_init(&error, SL_ERR_SESSION, 0);
+    error.name = "protocol too old";
+    error.advice = "The server speaks an older protocol than a local change needs. Nothing is "
+                   "lost: the change waits here. Connect to a newer server.";
+    error.action = SL_ACTION_APPLICATION_BUG;
+    char text[160];
+    snprintf(text, sizeof text,
+             "version %llu of this file needs protocol %d, the server agreed "
+             "on %d; uploading has stopped",
+             (unsigned long long)batch->gate_version, batch->gate_level, s->connection->version);
+    sl_client_error_text(&error, sl_str_c(text));
+    sl_client_session_fail(s, &error, NULL);
+}
+
+static bool write_upload(sl_client_session *s, const sl_upload_batch *batch, sl_buf *out, bool *any,
+                         sl_status *st) {
+    sl_client_connection *c = s->connection;
+    sl_client_message msg = {.type = SL_MSG_UPLOAD};
+    msg.upload.progress_cv = batch->cursor.client_version;
+    msg.upload.progress_sv = batch->cursor.server_version;
+    msg.upload.locked_sv = sl_client_history_cursors(s->history)->dl_sv;
+    if (!sl_body_pack(sl_str_of(c->entries.size ? c->entries.data : "", c->entries.size),
+                      &c->packed, &msg.upload.body, st))
+        return false;
+    return write_message(s, &msg, out, any, st);
+}
+
+static bool upload_wanted(const sl_client_session *s) {
+    if (s->no_upload || !s->allow_upload || sl_client_history_writing(s->history)) return false;
+    return s->cursor.client_version < sl_client_history_version(s->history);
+}
+
+/* Part 4, 9.4: an UPLOAD without changesets only to acknowledge a server version. */
+static bool send_upload(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    sl_client_connection *c = s->connection;
+    sl_upload_batch batch;
+    sl_status why = SL_STATUS_INIT;
+    sl_buf_clear(&c->entries);
+    if (!sl_client_history_scan_uploads(s->history, s->cursor, c->version, &c->entries, &batch,
+                                        &why))
+        return absorb(s, &why, st);
+    if (batch.gated && batch.count == 0) {
+        stop_at_gate(s, &batch);
+        return true;
+    }
+    if (batch.count == 0 && batch.cursor.server_version <= s->cursor.server_version) {
+        s->cursor = batch.cursor;
+        return true;
+    }
+    if (!sl_client_history_sync(s->history, &why)) return absorb(s, &why, st);
+    if (!write_upload(s, &batch, out, any, st)) return false;
+    s->cursor = batch.cursor;
+    return true;
+}
+
+bool sl_client_binding_send(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    sl_client_binding *b = &s->binding;
+    if (sl_client_binding_unbind_due(s)) {
+        sl_client_message msg = {.type = SL_MSG_UNBIND};
+        if (!write_message(s, &msg, out, any, st)) return false;
+        b->unbind_sent = true;
+        return true;
+    }
+    if (b->unbind_sent || !sl_client_session_wants_bind(s)) return true;
+    if (!b->bind_sent) return send_bind(s, out, any, st);
+    if (!b->ident_sent)
+        return sl_client_history_ident(s->history) == 0 || send_ident(s, out, any, st);
+    if (b->failure) return b->failure_sent || send_failure(s, out, any, st);
+    if (s->target_mark > s->last_mark_sent) return send_mark(s, out, any, st);
+    if (upload_wanted(s)) return send_upload(s, out, any, st);
+    return true;
+}
+
+/* ---- receiving ------------------------------------------------------------------------------- */
+
+static bool illegal(sl_status *st, const char *what) {
+    return sl_fail_code(st, SL_ERR_PROTOCOL, 103, "%s is not legal at this time", what);
+}
+
+static bool receive_ident(sl_client_session *s, const sl_msg_server_ident *msg, sl_status *st) {
+    const sl_client_binding *b = &s->binding;
+    if (b->ident_sent || sl_client_history_ident(s->history) != 0)
+        return illegal(st, "IDENT without being asked for");
+    sl_status why = SL_STATUS_INIT;
+    if (sl_client_history_set_ident(s->history, msg->file_ident, msg->salt, &why)) return true;
+    return absorb(s, &why, st);
+}
+
+/* What a client tells the server about a DOWNLOAD it cannot use (part 4, 11.6). */
+static int failure_code(const sl_status *why) {
+    if (why->cls == SL_ERR_CHANGESET) return 212;
+    if (why->cls == SL_ERR_SESSION && why->code != 0) return why->code;
+    return 201;
+}
+
+static bool fail_integration(sl_client_session *s, const sl_status *why, sl_status *st) {
+    sl_client_error error;
+    sl_client_error_init(&error, why->cls, failure_code(why));
+    error.name = "integration failed";
+    error.advice = "Changes of others could not be brought into this file. The server answers with "
+                   "what is to be done, normally a client reset.";
+    sl_client_error_text(&error, sl_str_c(why->message));
+    sl_client_event *event = sl_client_emit(s->connection, SL_CLIENT_ERROR, s->number);
+    event->error = error;
+    s->binding.failure = error.code;
+    snprintf(s->binding.failure_text, sizeof s->binding.failure_text, "%s", why->message);
+    if (s->connection->version >= 7) return true;
+    return sl_fail_code(st, SL_ERR_PROTOCOL, error.code, "%s", why->message);
+}
+
+/* Reads the entries of an opened body into the connection's arena. */
+static bool read_entries(sl_client_connection *c, sl_str bytes, sl_client_download *d,
+                         sl_status *st) {
+    sl_entry_reader reader;
+    sl_download_entry entry;
+    bool more;
+    size_t count = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        sl_download_entry *entries = NULL;
+        if (pass == 1 && count > 0) {
+            entries = sl_arena_zero(&c->arena, count, sizeof *entries);
+            if (!entries) return sl_fail_memory(st);
+            d->entries = entries;
+        }
+        sl_entry_reader_init(&reader, bytes);
+        for (d->count = 0;; d->count++) {
+            if (!sl_entry_reader_download(&reader, &entry, &more, st)) return false;
+            if (!more) break;
+            if (pass == 1) entries[d->count] = entry;
+        }
+        count = d->count;
+    }
+    return true;
+}
+
+/* The acknowledgement may have overtaken the scan: what a lost connection had uploaded. */
+static void advance_cursor(sl_client_session *s) {
+    const sl_client_cursors *c = sl_client_history_cursors(s->history);
+    if (c->ul_cv > s->cursor.client_version) s->cursor = (sl_upload_cursor){c->ul_cv, c->ul_sv};
+}
+
+static void report_integration(sl_client_session *s, const sl_client_integration *result) {
+    sl_client_connection *c = s->connection;
+    sl_backoff_reset(&s->backoff);
+    c->refusals = 0;
+    advance_cursor(s);
+    s->check_waits = true;
+    if (result->changesets == 0) return;
+    sl_client_event *event = sl_client_emit(c, SL_CLIENT_INTEGRATED, s->number);
+    event->changesets = result->changesets;
+    event->changed = result->changed;
+    event->request = result->version;
+}
+
+static bool receive_download(sl_client_session *s, const sl_msg_download *msg, sl_status *st) {
+    sl_client_connection *c = s->connection;
+    if (!s->binding.ident_sent) return illegal(st, "DOWNLOAD before IDENT");
+    if (s->binding.failure) return true;
+    if (sl_client_history_writing(s->history))
+        return sl_fail(st, SL_ERR_USAGE, "",
+                       "finish the open write transaction before messages of "
+                       "the server are handed in");
+    sl_client_download download = {.downloadable = msg->downloadable};
+    download.cursors = (sl_client_cursors){msg->latest_sv, msg->latest_salt, msg->dl_sv,
+                                           msg->dl_cv,     msg->ul_cv,       msg->ul_sv};
+    sl_str bytes;
+    if (!sl_body_open(&msg->body, c->options.max_inflated, &c->inflated, &bytes, st) ||
+        !read_entries(c, bytes, &download, st) ||
+        !sl_client_history_check_download(s->history, &download, st))
+        return false;
+    sl_client_integration result;
+    sl_status why = SL_STATUS_INIT;
+    if (sl_client_history_integrate(s->history, &download, &result, &why)) {
+        report_integration(s, &result);
+        return true;
+    }
+    if (why.cls == SL_ERR_STORAGE) {
+        fail_locally(s, &why);
+        return true;
+    }
+    if (why.cls == SL_ERR_MEMORY || why.cls == SL_ERR_USAGE) {
+        if (st) *st = why;
+        return false;
+    }
+    return fail_integration(s, &why, st);
+}
+
+static bool receive_mark(sl_client_session *s, uint64_t request, sl_status *st) {
+    if (!s->binding.ident_sent) return illegal(st, "MARK before IDENT");
+    if (request <= s->last_mark_received || request > s->last_mark_sent)
+        return illegal(st, "MARK that was not asked for");
+    s->last_mark_received = request;
+    s->check_waits = true;
+    if (!s->allow_upload && request >= s->gate_mark) s->allow_upload = true;
+    return true;
+}
+
+static bool receive_unbound(sl_client_session *s, sl_status *st) {
+    sl_client_binding *b = &s->binding;
+    if (!b->unbind_sent || b->error_received || b->unbound_received) return illegal(st, "UNBOUND");
+    b->unbound_received = true;
+    return true;
+}
+
+static bool receive_error(sl_client_session *s, const sl_client_error *error,
+                          const sl_backoff_rule *rule, sl_status *st) {
+    sl_client_binding *b = &s->binding;
+    if (b->error_received || b->unbound_received) return illegal(st, "a second ERROR");
+    const sl_error_info *info = sl_error_find(error->code);
+    if (info && !info->ends) { /* 231, 236 */
+        sl_client_event *event = sl_client_emit(s->connection, SL_CLIENT_ERROR, s->number);
+        event->error = *error;
+        event->error.json = sl_client_event_queue_text(&s->connection->events, error->json);
+        return true;
+    }
+    b->error_received = true;
+    if (s->closing) return true; /* it ends what was to end anyway */
+    /* A pause or an earlier end stays; only the binding is over. */
+    if (s->paused || s->inactive) return true;
+    sl_client_session_fail(s, error, rule);
+    return true;
+}
+
+static bool receive_json_error(sl_client_session *s, const sl_msg_json_error *msg, sl_status *st) {
+    sl_client_connection *c = s->connection;
+    sl_json_error json;
+    if (!sl_json_error_parse(&json, msg->code, c->version, msg->json, &c->arena, st)) return false;
+    sl_client_error error;
+    sl_client_error_from_json(&error, msg->code, &json);
+    error.json = msg->json;
+    sl_backoff_rule rule = {json.backoff_interval_s * 1000, json.backoff_max_s * 1000,
+                            json.backoff_multiplier, 4};
+    return receive_error(s, &error, json.has_backoff ? &rule : NULL, st);
+}
+
+static bool receive_plain_error(sl_client_session *s, const sl_msg_error *msg, sl_status *st) {
+    sl_client_error error;
+    sl_client_error_from_plain(&error, msg->code, msg->try_again, msg->text);
+    return receive_error(s, &error, NULL, st);
+}
+
+bool sl_client_binding_receive(sl_client_session *s, const sl_server_message *msg, sl_status *st) {
+    const sl_client_binding *b = &s->binding;
+    if (!b->bind_sent || sl_client_binding_over(s)) return illegal(st, "a message before BIND");
+    if (msg->type == SL_MSG_UNBOUND) return receive_unbound(s, st);
+    if (msg->type == SL_MSG_ERROR) return receive_plain_error(s, &msg->error, st);
+    if (msg->type == SL_MSG_JSON_ERROR) return receive_json_error(s, &msg->json_error, st);
+    if (b->error_received || b->unbound_received) return illegal(st, "a message after ERROR");
+    /* Sent before the server saw UNBIND, or about to be answered with UNBIND. */
+    if (b->unbind_sent || s->closing || s->suspended || s->inactive || s->paused) return true;
+    switch (msg->type) {
+    case SL_MSG_IDENT:
+        return receive_ident(s, &msg->ident, st);
+    case SL_MSG_DOWNLOAD:
+        return receive_download(s, &msg->download, st);
+    case SL_MSG_MARK:
+        return receive_mark(s, msg->mark, st);
+    default:
+        return illegal(st, "this message");
+    }
+}

@@ -1,0 +1,180 @@
+/* client_private.h - what the client-side files of this room share: the structs of connection and
+ * session, and the calls between them.
+ *
+ * Order of things: every public function first makes room for all events it could cause (the only
+ * allocation that may fail it without a trace), then acts, then settles: due timers run, states,
+ * progress and finished waits are reported. */
+#ifndef SL_SESSION_CLIENT_PRIVATE_H
+#define SL_SESSION_CLIENT_PRIVATE_H
+
+#include "protocol/backoff.h"
+#include "protocol/client_message.h"
+#include "protocol/json_error.h"
+#include "protocol/server_message.h"
+#include "session/client_event_queue.h"
+#include "session/client_session.h"
+
+/* No time set. */
+#define SL_CLIENT_NEVER INT64_MAX
+
+/* A wish of the application for a WAIT_DONE event. */
+typedef struct sl_client_wait {
+    uint64_t request;
+    bool upload;
+    uint64_t target; /* upload: client version; download: MARK number */
+} sl_client_wait;
+
+/* What lives as long as one binding: from BIND to its end (protocol/1-wire.md, 6.2). */
+typedef struct sl_client_binding {
+    bool bind_sent, ident_sent, unbind_sent;
+    bool error_received, unbound_received;
+    int failure; /* error number of a failed integration, 0 = none */
+    bool failure_sent;
+    char failure_text[240];
+} sl_client_binding;
+
+/* Invariants: history is NULL iff closing. last_mark_received <= last_mark_sent <= target_mark.
+ * resume_at is set only while suspended. */
+struct sl_client_session {
+    sl_client_connection *connection; /* owner */
+    sl_client_history *history;       /* borrowed */
+    uint64_t number;                  /* session ident on the wire */
+    char *path;
+    size_t path_size;
+    bool no_upload, no_upload_delay;
+
+    bool closing, paused, suspended, inactive;
+    bool wants_token;  /* suspended until a new token came */
+    int64_t resume_at; /* end of suspension, SL_CLIENT_NEVER = only by the host */
+    sl_backoff backoff;
+
+    sl_client_binding binding;
+    sl_upload_cursor cursor; /* upload scan of this binding */
+    bool allow_upload;
+    uint64_t gate_mark; /* MARK that allows uploads */
+    uint64_t target_mark, last_mark_sent, last_mark_received;
+
+    sl_client_wait *waits;
+    size_t wait_count, wait_capacity;
+    uint64_t next_request;
+    bool check_waits; /* something happened that could end one */
+    bool fail_waits;  /* give them all up when settling */
+
+    sl_session_state reported_state;
+    int64_t reported_delay;
+    sl_client_progress reported_progress;
+};
+
+struct sl_client_connection {
+    const sl_alloc *alloc;
+    const sl_env *env;
+    sl_client_connection_options options; /* strings unused, numbers complete */
+    sl_buf route, token, target, offer;
+    bool route_verified;
+
+    sl_connection_state state;
+    uint64_t attempt;
+    int version;
+    bool held;      /* the host said disconnect */
+    bool forbidden; /* the server said not to come back */
+    int refusals;   /* tokens refused in a row */
+    sl_backoff backoff;
+    bool forget_delay; /* an urgent PING decides whether the link lives (8.1) */
+    int64_t retry_at, connect_deadline, linger_at, lost_at;
+    bool ever_connected;
+
+    int64_t ping_at, pong_deadline, ping_time, last_rtt;
+    bool ping_due, ping_outstanding, first_ping;
+
+    sl_client_session **sessions;
+    size_t session_count, session_capacity;
+    uint64_t next_number;
+    size_t turn;
+
+    char id[64];
+    sl_arena arena; /* one message */
+    sl_buf inflated, entries, packed;
+    sl_client_event_queue events;
+};
+
+/* ---- client_connection.c --------------------------------------------------------------------- */
+
+int64_t sl_client_now(const sl_client_connection *connection);
+/* Makes room for events; see above. */
+bool sl_client_enter(sl_client_connection *connection, sl_status *st);
+/* Runs due timers and reports what changed. Cannot fail. */
+void sl_client_settle(sl_client_connection *connection);
+/* Appends an event with these members set. */
+sl_client_event *sl_client_emit(sl_client_connection *connection, sl_client_event_type type,
+                                uint64_t session);
+
+/* Why and how a connection ends. */
+typedef struct sl_client_end {
+    sl_end_reason reason;
+    const sl_backoff_rule *rule; /* borrowed; NULL = default */
+    int close_code;              /* to send; 0: the socket has ended already */
+    bool never;                  /* do not come back by itself */
+} sl_client_end;
+
+/* Leaves CONNECTING or CONNECTED: sessions lose their bindings, the delay starts. */
+void sl_client_end_connection(sl_client_connection *connection, const sl_client_end *end);
+/* The peer broke the protocol: reports it, gives up waits, closes. `session` 0 = connection. */
+void sl_client_violation(sl_client_connection *connection, uint64_t session, const char *format,
+                         ...) __attribute__((format(printf, 3, 4)));
+/* A connection-level failure with a number and an action: reports, acts, and ends the connection.
+ * `error` borrowed; `end` says how. */
+void sl_client_fail_connection(sl_client_connection *connection, const sl_client_error *error,
+                               const sl_client_end *end);
+
+/* ---- client_receive.c ------------------------------------------------------------------------ */
+
+/* Acts on one message while connected. False: SL_ERR_MEMORY or SL_ERR_USAGE, nothing was done. */
+bool sl_client_dispatch(sl_client_connection *connection, const void *data, size_t size,
+                        sl_status *st);
+
+/* ---- client_error.c -------------------------------------------------------------------------- */
+
+/* Fills the static parts for a protocol error number; message and action stay empty. */
+void sl_client_error_init(sl_client_error *error, sl_status_class cls, int code);
+/* A server's error number for session or connection, from JSON_ERROR or plain ERROR. */
+void sl_client_error_from_json(sl_client_error *error, int code, const sl_json_error *json);
+void sl_client_error_from_plain(sl_client_error *error, int code, bool try_again, sl_str text);
+/* Copies, cutting where it must, never inside a UTF-8 sequence. */
+void sl_client_error_text(sl_client_error *error, sl_str text);
+
+/* ---- client_session.c ------------------------------------------------------------------------ */
+
+void sl_client_session_delete(sl_client_session *session);
+sl_session_state sl_client_session_compute_state(const sl_client_session *session);
+/* Needs a connection: not suspended, paused, inactive or closing. */
+bool sl_client_session_wants_bind(const sl_client_session *session);
+/* A connection was made, or the session was added to one. */
+void sl_client_session_connected(sl_client_session *session);
+void sl_client_session_disconnected(sl_client_session *session);
+/* Ends a suspension whose time has come. */
+void sl_client_session_tick(sl_client_session *session, int64_t now);
+/* Reports state, progress and waits. True: the session has ended and is to be deleted. */
+bool sl_client_session_settle(sl_client_session *session);
+/* Stops the session; with `retry` a delay is drawn after which it comes back. */
+void sl_client_session_suspend(sl_client_session *session, int reason, const sl_backoff_rule *rule,
+                               bool retry);
+/* Stops it until the host restarts it; gives up waits. */
+void sl_client_session_deactivate(sl_client_session *session);
+/* A server's error for this session, or one found here: acts and reports. */
+void sl_client_session_fail(sl_client_session *session, const sl_client_error *error,
+                            const sl_backoff_rule *rule);
+
+/* ---- client_binding.c ------------------------------------------------------------------------ */
+
+/* An UNBIND is due: it goes before everything else of the connection but PING. */
+bool sl_client_binding_unbind_due(const sl_client_session *session);
+/* BIND was never sent, or the binding's last message has come. */
+bool sl_client_binding_over(const sl_client_session *session);
+/* Appends the session's next message, if any. False: SL_ERR_MEMORY, nothing was done. */
+bool sl_client_binding_send(sl_client_session *session, sl_buf *out, bool *any, sl_status *st);
+/* Acts on a message for the session. False: SL_ERR_PROTOCOL (a violation), SL_ERR_MEMORY or
+ * SL_ERR_USAGE. */
+bool sl_client_binding_receive(sl_client_session *session, const sl_server_message *msg,
+                               sl_status *st);
+
+#endif

@@ -1,0 +1,46 @@
+/* client_session.h - one realm file bound to its server file over a connection.
+ * Source: protocol/1-wire.md, 6.2 and 8.3; protocol/4-history-and-sessions.md, 9 to 11. */
+#ifndef SL_SESSION_CLIENT_SESSION_H
+#define SL_SESSION_CLIENT_SESSION_H
+
+#include "session/client_connection.h"
+
+typedef struct sl_client_session_options {
+    sl_str path;    /* copied: partition value as extended JSON, or a legacy path; 1 .. 4096 */
+    bool no_upload; /* download only: the fresh copy of a client reset (part 4, 12.3) */
+    bool no_upload_delay; /* upload before the first MARK is answered (part 4, 9.5) */
+    bool paused;          /* starts paused */
+} sl_client_session_options;
+
+/* Adds a session to `connection`. `history` is borrowed until sl_client_session_close returns, the
+ * CLOSED event comes, or the connection is freed. `options` borrowed. NULL with `st` filled on
+ * failure (SL_ERR_USAGE: bad path, or the history already has a session). */
+sl_client_session *sl_client_session_open(sl_client_connection *connection,
+                                          sl_client_history *history,
+                                          const sl_client_session_options *options, sl_status *st);
+/* Ends it: the history is let go at once, waits are given up, UNBIND is sent when possible. The
+ * pointer is dead afterwards; the CLOSED event comes when the server has confirmed or the
+ * connection has ended. Never fails. NULL is allowed. */
+void sl_client_session_close(sl_client_session *session);
+
+/* Unbinds and stays so; changes keep collecting in the history. */
+bool sl_client_session_pause(sl_client_session *session, sl_status *st);
+/* Ends a pause. */
+bool sl_client_session_resume(sl_client_session *session, sl_status *st);
+/* Ends suspension and inactivity: binds again at once, if need be with the identifier and progress
+ * that a client reset put into the history meanwhile. */
+bool sl_client_session_restart(sl_client_session *session, sl_status *st);
+
+/* Asks for a WAIT_DONE event when everything committed so far is confirmed by the server, or when
+ * everything the server has at the time is integrated (part 4, 11.4). *request: its number, > 0,
+ * rising within a session. */
+bool sl_client_session_wait_upload(sl_client_session *session, uint64_t *request, sl_status *st);
+bool sl_client_session_wait_download(sl_client_session *session, uint64_t *request, sl_status *st);
+
+sl_session_state sl_client_session_state(const sl_client_session *session);
+/* The session ident on the wire: unique in the connection, > 0. */
+uint64_t sl_client_session_number(const sl_client_session *session);
+/* NULL after the end. */
+sl_client_history *sl_client_session_history(const sl_client_session *session);
+
+#endif
