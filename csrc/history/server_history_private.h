@@ -1,0 +1,56 @@
+/* server_history_private.h - what the server-side files of this room share. */
+#ifndef SL_HISTORY_SERVER_HISTORY_PRIVATE_H
+#define SL_HISTORY_SERVER_HISTORY_PRIVATE_H
+
+#include "history/entry_cache.h"
+#include "history/feature_level.h"
+#include "history/server_history.h"
+
+/* Named facts in the store. */
+#define SL_META_LEVEL      "server.feature_level"
+#define SL_META_NEXT_IDENT "server.next_ident"
+#define SL_META_INDIRECT   "server.indirect_clients"
+
+/* The numbers of a file at one moment. */
+typedef struct sl_server_numbers {
+    uint64_t version;
+    int64_t salt; /* of `version` */
+    uint64_t size;
+    uint64_t next_ident;
+    int level;
+} sl_server_numbers;
+
+/* A client for which another one speaks (4.2). */
+typedef struct sl_indirect {
+    uint64_t ident, proxy;
+} sl_indirect;
+
+/* Invariants: `now` is what the last commit stored; `unit` equals `now` outside a unit; the cache
+ * may hold entries of the open unit, which a rollback cuts off again. */
+struct sl_server_history {
+    const sl_alloc *alloc;
+    const sl_env *env;
+    sl_store *store;
+    sl_realm *realm;
+    bool keep_originals;
+    bool in_unit, recording;
+    sl_server_numbers now, unit;
+    sl_entry_cache cache;
+    sl_indirect *indirect;
+    size_t indirect_count, indirect_before; /* before the unit */
+    sl_changeset recorded;                  /* a write of the server itself */
+    sl_buf encoded;
+};
+
+/* Remembers an indirect client; false without memory. */
+bool sl_server_history_note_indirect(sl_server_history *history, uint64_t ident, uint64_t proxy);
+/* True if `origin` is `client` itself or a client for which it speaks. */
+bool sl_server_history_speaks_for(const sl_server_history *history, uint64_t client,
+                                  uint64_t origin);
+/* Entries from memory where possible; `ctx` is the history. As store->entry_scan with bytes. */
+bool sl_server_history_scan_entries(void *ctx, uint64_t after, uint64_t last,
+                                    sl_entry_visitor visit, void *visit_ctx, sl_status *st);
+/* Appends a history entry to the unit: version, salt and cumulative size are filled in. */
+bool sl_server_history_append(sl_server_history *history, sl_history_entry *entry, sl_status *st);
+
+#endif
