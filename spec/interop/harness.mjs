@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import readline from "node:readline";
 
-const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
+export const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
 const lua = process.env.LUA ?? "lua5.4";
 
 const running = new Set();
@@ -77,6 +77,7 @@ ${this.config}
     this.port = entry.port;
     this.baseUrl = `${this.tls ? "https" : "http"}://localhost:${this.port}`;
     this.ca = entry.certificate;
+    this.key = entry.key;
     return this;
   }
   async stop(signal = "SIGTERM") {
