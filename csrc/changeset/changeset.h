@@ -125,6 +125,11 @@ static inline bool sl_path_ends_with_index(const sl_instruction *in) {
     return in->path_size > 0 && in->path[in->path_size - 1].is_index;
 }
 
+/* Puts `ident` where a key of an object without key property says "mine" (hi = 0): in keys and in
+ * the keys of links, in every kind of instruction (protocol/2-changeset.md, 13.4). *changed tells
+ * whether there was any. Fails with SL_ERR_MEMORY only; some keys may then have been rewritten. */
+bool sl_changeset_rewrite_ident(sl_changeset *cs, uint64_t ident, bool *changed, sl_status *st);
+
 /* "AddTable", ...; static storage; NULL for an unknown code. */
 const char *sl_op_name(int op);
 
