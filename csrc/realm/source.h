@@ -38,7 +38,8 @@ typedef struct sl_realm_source {
                         sl_status *st);
     bool (*object_count)(void *ctx, const sl_class *cls, uint64_t *count, sl_status *st);
     /* Top-level objects that hold a link to (class_name, key) anywhere, embedded objects and nested
-     * collections included; the target need not exist. */
+     * collections included; the target need not exist. May also name objects that held one in a
+     * property erased since. */
     bool (*referrers)(void *ctx, sl_str class_name, const sl_key *key, sl_referrer_visitor visit,
                       void *visit_ctx, sl_status *st);
     /* The number of objects ever created in the class (GlobalKey counter), read and raised. */

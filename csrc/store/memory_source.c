@@ -300,7 +300,7 @@ static bool object_save(void *ctx, const sl_class *cls, const sl_object *object,
     link_collector work = {store, object, 0, st};
     sl_buf_clear(&store->value);
     sl_buf_add(&store->value, &work.count, sizeof work.count);
-    if (!sl_object_links(object, collect_link, &work)) return false;
+    if (!sl_store_object_links(object, collect_link, &work)) return false;
     if (store->value.failed) return sl_fail_memory(st);
     memcpy(store->value.data, &work.count, sizeof work.count);
     if (!sl_memory_blob_write(store, object, &store->value, st)) return false;

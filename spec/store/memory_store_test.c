@@ -4,6 +4,7 @@
 #include "failing_alloc.h"
 #include "store_fixture.h"
 #include "store_history_suite.h"
+#include "store_object_suite.h"
 
 typedef struct memory_fixture {
     store_fixture base;
@@ -231,6 +232,7 @@ static void opening_survives_failed_allocations(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         STORE_HISTORY_TESTS(setup, teardown),
+        STORE_OBJECT_TESTS(setup, teardown),
         T(power_loss_takes_back_what_was_not_made_durable),
         T(sync_makes_earlier_commits_survive_power_loss),
         T(a_planned_failure_hits_one_operation_once),
