@@ -194,39 +194,15 @@ const sl_node *sl_object_at(const sl_object *object, uint32_t index) {
     return index < object->value_count ? &object->values[index] : &object->cls->defaults[index];
 }
 
-static bool complete_node(const sl_alloc *alloc, sl_node *node) {
-    switch (node->kind) {
-    case SL_NODE_OBJECT:
-        return sl_object_complete(alloc, node->object, true);
-    case SL_NODE_LIST:
-        /* Either all elements are embedded objects or none is. */
-        for (uint32_t i = 0; i < sl_list_count(node->list); i++) {
-            sl_node *item = sl_list_at(node->list, i);
-            if (item->kind != SL_NODE_OBJECT) break;
-            if (!complete_node(alloc, item)) return false;
-        }
-        return true;
-    case SL_NODE_DICT:
-        for (uint32_t i = 0; i < sl_dict_count(node->dict); i++)
-            if (!complete_node(alloc, &sl_dict_at(node->dict, i)->node)) return false;
-        return true;
-    default:
-        return true;
-    }
-}
-
-bool sl_object_complete(const sl_alloc *alloc, sl_object *object, bool deep) {
+bool sl_object_complete(const sl_alloc *alloc, sl_object *object) {
     uint32_t have = object->value_count, want = object->cls->property_count;
-    if (have < want) {
-        sl_node *old = object->values == inline_values(object) ? NULL : object->values;
-        sl_node *values = sl_resize(alloc, old, want * sizeof *values);
-        if (!values) return false;
-        if (!old && have) memcpy(values, object->values, have * sizeof *values);
-        memcpy(values + have, object->cls->defaults + have, (want - have) * sizeof *values);
-        object->values = values;
-        object->value_count = want;
-    }
-    for (uint32_t i = 0; deep && i < object->value_count; i++)
-        if (!complete_node(alloc, &object->values[i])) return false;
+    if (have >= want) return true;
+    sl_node *old = object->values == inline_values(object) ? NULL : object->values;
+    sl_node *values = sl_resize(alloc, old, want * sizeof *values);
+    if (!values) return false;
+    if (!old && have) memcpy(values, object->values, have * sizeof *values);
+    memcpy(values + have, object->cls->defaults + have, (want - have) * sizeof *values);
+    object->values = values;
+    object->value_count = want;
     return true;
 }

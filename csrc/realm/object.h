@@ -60,9 +60,9 @@ void sl_object_free(const sl_alloc *alloc, sl_object *object);
 /* The content of property `index` (< cls->property_count); the class default when the object has no
  * slot for it yet. Not to be changed. */
 const sl_node *sl_object_at(const sl_object *object, uint32_t index);
-/* Gives the object a slot for every property of its class; with `deep`, embedded objects as well.
- */
-bool sl_object_complete(const sl_alloc *alloc, sl_object *object, bool deep);
+/* Gives the object (not the embedded ones) a slot for every property of its class. False: no
+ * memory, nothing changed. */
+bool sl_object_complete(const sl_alloc *alloc, sl_object *object);
 /* A copy of `key` in `to` with its own bytes. False: no memory. */
 bool sl_key_copy(const sl_alloc *alloc, sl_key *to, const sl_key *key);
 void sl_key_free(const sl_alloc *alloc, sl_key *key);

@@ -13,8 +13,8 @@ typedef bool (*sl_referrer_visitor)(void *ctx, sl_str class_name, const sl_key *
 /* `ctx` is the first argument of every function. Each returns false with `st` filled on failure.
  * Loads see what was saved earlier in the same transaction. Visitors return false to stop early. */
 typedef struct sl_realm_source {
-    /* Fills the empty `schema` from what is stored. The source keeps the pointer, to find the classes
-     * of embedded objects, until the next schema_load. */
+    /* Fills the empty `schema` from what is stored. The source keeps the pointer, to find the
+     * classes of embedded objects, until the next schema_load. */
     bool (*schema_load)(void *ctx, sl_schema *schema, sl_status *st);
     /* Schema changes, in the order they happen. The store creates, alters and drops tables; new
      * columns get the default content of 2-changeset.md, 10.2 in existing rows. */

@@ -1,0 +1,69 @@
+#include "realm/internal.h"
+
+static bool extend_deep(sl_realm *realm, sl_cell *cell, sl_object *object);
+
+static bool extend_node(sl_realm *realm, sl_cell *cell, const sl_node *node) {
+    if (node->kind == SL_NODE_OBJECT) return extend_deep(realm, cell, node->object);
+    if (node->kind == SL_NODE_LIST) {
+        /* Either all elements are embedded objects or none is. */
+        for (uint32_t i = 0; i < sl_list_count(node->list); i++) {
+            const sl_node *item = sl_list_at(node->list, i);
+            if (item->kind != SL_NODE_OBJECT) break;
+            if (!extend_deep(realm, cell, item->object)) return false;
+        }
+    }
+    if (node->kind == SL_NODE_DICT) {
+        for (uint32_t i = 0; i < sl_dict_count(node->dict); i++) {
+            const sl_node *item = &sl_dict_at(node->dict, i)->node;
+            if (item->kind == SL_NODE_OBJECT && !extend_deep(realm, cell, item->object))
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool extend_deep(sl_realm *realm, sl_cell *cell, sl_object *object) {
+    if (!sl_cell_extend(realm, cell, object)) return false;
+    for (uint32_t i = 0; i < object->value_count; i++)
+        if (!extend_node(realm, cell, &object->values[i])) return false;
+    return true;
+}
+
+static bool save(sl_realm *realm, sl_cell *cell, sl_status *st) {
+    const sl_realm_source *source = realm->source;
+    const sl_class *cls = cell->table->cls;
+    if (cell->object) {
+        /* Asymmetric objects are gone with the commit; the source need not see them. */
+        if (cls->kind == SL_TABLE_ASYMMETRIC && !realm->keep_asymmetric && !cell->in_source)
+            return true;
+        if (!extend_deep(realm, cell, cell->object)) return sl_fail_memory(st);
+        if (!source->object_save(source->ctx, cls, cell->object, st)) return false;
+        cell->in_source = true;
+    } else if (cell->in_source) {
+        if (!source->object_erase(source->ctx, cls, &cell->key, st)) return false;
+        cell->in_source = false;
+    }
+    cell->dirty = false;
+    return true;
+}
+
+static bool save_sequences(sl_realm *realm, sl_status *st) {
+    const sl_realm_source *source = realm->source;
+    for (uint32_t i = 0; i < realm->table_capacity; i++) {
+        sl_table *table = realm->tables[i];
+        if (!table || !table->sequence_dirty) continue;
+        if (!source->sequence_put(source->ctx, table->cls, table->next_sequence, st)) return false;
+        table->sequence_dirty = false;
+    }
+    return true;
+}
+
+bool sl_realm_flush(sl_realm *realm, sl_status *st) {
+    if (!sl_realm_check_open(realm, st)) return false;
+    if (!realm->source) return true;
+    for (size_t i = 0; i < realm->touched_count; i++) {
+        sl_cell *cell = realm->touched[i];
+        if (cell->dirty && !cell->table->detached && !save(realm, cell, st)) return false;
+    }
+    return save_sequences(realm, st);
+}
