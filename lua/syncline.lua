@@ -1,0 +1,80 @@
+--- Syncline: an offline-first database that keeps itself in step with others through a server.
+---
+--- ```lua
+--- local syncline = require("syncline")
+--- local realm = syncline.open{ path = "people.realm.db", schema = {
+---     { name = "Person", primary_key = "_id", properties = { _id = "objectid", name = "string", age = "int?" } },
+--- } }
+--- realm:write(function()
+---     realm:create("Person", { _id = syncline.objectid(), name = "Ada", age = 36 })
+--- end)
+--- ```
+
+local core = require("syncline.core")
+local assign = require("syncline.assign")
+local Realm = require("syncline.realm")
+
+local syncline = {
+    _VERSION = "0.1.0",
+    _DESCRIPTION = "An open replacement for Atlas Device Sync: client, server and local database",
+    _LICENSE = "Apache-2.0",
+}
+
+-- ---- values -----------------------------------------------------------------------------------------
+
+---The null value: inside lists and dictionaries, and wherever nil cannot be stored.
+syncline.null = core.null
+
+---A 64-bit integer from a number or decimal digits: a plain number where Lua can hold it.
+syncline.int64 = core.int64
+---A 32-bit float, a double; only needed where the schema leaves the type open.
+syncline.float, syncline.double = core.float, core.double
+---Bytes that are no text.
+syncline.binary = core.binary
+---A point in time: seconds since 1970 and nanoseconds, or ISO 8601 text; now without arguments.
+syncline.timestamp = core.timestamp
+---A decimal128 from text or an integer.
+syncline.decimal = core.decimal
+---An ObjectId, a UUID: from text, or a new one without argument.
+syncline.objectid, syncline.uuid = core.objectid, core.uuid
+---A link to an object that need not exist (yet): `syncline.link("Person", key)`.
+syncline.link = core.link
+---The name of a value's type, or nil: `syncline.typeof(1) == "int"`.
+syncline.typeof = core.typeof
+
+---Marks a table as a list, or dictionary, for a mixed property (needed when it is empty).
+---@param values table
+---@return table
+function syncline.list(values)
+    return setmetatable(values or {}, assign.LIST)
+end
+
+---@param values table
+---@return table
+function syncline.dictionary(values)
+    return setmetatable(values or {}, assign.DICTIONARY)
+end
+
+---A plain Lua copy of an object, collection or value.
+syncline.to_table = assign.to_table
+
+-- ---- parts ------------------------------------------------------------------------------------------
+
+syncline.open = Realm.open
+syncline.changeset = core.changeset
+syncline.protocol = core.protocol
+syncline.transform = core.transform
+syncline.json = core.json
+
+local lazy = { client = true, server = true, schema = true, app = true }
+
+return setmetatable(syncline, {
+    __index = function(_, name)
+        if lazy[name] then
+            local module = require("syncline." .. name)
+            rawset(syncline, name, module)
+            return module
+        end
+        return nil
+    end,
+})

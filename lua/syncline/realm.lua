@@ -1,0 +1,349 @@
+-- An open realm: classes and objects in a file, or in memory, with or without synchronisation.
+
+local core = require("syncline.core")
+local assign = require("syncline.assign")
+local results = require("syncline.results")
+local schema = require("syncline.schema")
+
+---@class syncline.Realm
+---@field path string
+---@field handle userdata the core's realm
+---@field classes table<string, table> schema by name
+local Realm = {}
+Realm.__index = Realm
+
+---@class syncline.Observer
+local Observer = {}
+Observer.__index = Observer
+
+local CANCELLED = setmetatable({}, { __tostring = function() return "write cancelled" end })
+
+local function is_error_object(value)
+    return type(value) == "table" and value.class ~= nil and value.message ~= nil
+end
+
+-- ---- opening ----------------------------------------------------------------------------------------
+
+local function refresh_classes(self)
+    self.classes = schema.index(self.handle:schema(), self.declared)
+    self.schema_seen = self.handle:schema_version()
+end
+
+local function apply_schema(self, classes, strict_ids)
+    self.declared = schema.normalise(classes)
+    local ok, message, code = self:write(function()
+        self.handle:apply_schema(self.declared, strict_ids)
+        refresh_classes(self)
+    end)
+    if not ok then return nil, message, code end
+    return true
+end
+
+---Opens a realm file, or one in memory with `path = ":memory:"`.
+---
+---Options: `path`; `schema` (what this program needs: missing classes and properties are added, others
+---are left alone; without it the file's own schema is used); `sync` (see `syncline.client`);
+---`fast_commits` (commits are made durable in groups, at the latest before they are uploaded).
+---@param options table
+---@return syncline.Realm|nil realm
+---@return string|nil message
+---@return string|number|nil code
+function Realm.open(options)
+    if type(options) == "string" then options = { path = options } end
+    if type(options) ~= "table" then error("a table of options expected, got " .. type(options), 2) end
+    local path = options.path or ":memory:"
+    local handle, message, code = core.realm.open({ path = path, fast_commits = options.fast_commits })
+    if not handle then return nil, message, code end
+    local self = setmetatable({ path = path, handle = handle, observers = {}, declared = nil }, Realm)
+    handle:anchor().realm = self
+    refresh_classes(self)
+    if options.schema then
+        local ok, why, number
+        local fine, raised = pcall(function()
+            ok, why, number = apply_schema(self, options.schema, options.strict_ids)
+        end)
+        if not fine then
+            handle:close()
+            error(raised, 0)
+        end
+        if not ok then
+            handle:close()
+            return nil, why, number
+        end
+    end
+    if options.sync then
+        local client = require("syncline.client")
+        local ok, why, number = client.attach(self, options.sync)
+        if not ok then
+            handle:close()
+            return nil, why, number
+        end
+    end
+    return self
+end
+
+---Closes the realm; its objects must not be used afterwards. Closing twice is harmless.
+function Realm:close()
+    if self.session then
+        self.session:close()
+        self.session = nil
+    end
+    self.handle:close()
+    self.observers = {}
+end
+
+Realm.__close = Realm.close
+
+---@return boolean
+function Realm:is_closed()
+    return not pcall(self.handle.writing, self.handle)
+end
+
+-- ---- writing ----------------------------------------------------------------------------------------
+
+local function pack(ok, ...)
+    return ok, { n = select("#", ...), ... }
+end
+
+local unpack = table.unpack or unpack -- luacheck: ignore
+
+local function trace(problem)
+    if type(problem) == "string" then return debug.traceback(problem, 2) end
+    return problem
+end
+
+---Runs `fn(realm, ...)` as one transaction, all or nothing, and returns true and what `fn` returned.
+---
+---An error inside `fn` rolls everything back and is raised again. When the store fails (a full disk,
+---say), or `realm:cancel()` was called, everything is rolled back and nil, message, code returned.
+---@param fn function
+---@return boolean|nil ok
+---@return any ... results of `fn`, or message and code
+function Realm:write(fn, ...)
+    local handle = self.handle
+    if handle:writing() then error("a write is open already; writes do not nest", 2) end
+    local began, message, code = handle:begin()
+    if not began then return nil, message, code end
+    local arguments = { n = select("#", ...), ... }
+    local ok, out = pack(xpcall(function()
+        return fn(self, unpack(arguments, 1, arguments.n))
+    end, trace))
+    if not ok then
+        handle:rollback()
+        refresh_classes(self)
+        local problem = out[1]
+        if problem == CANCELLED then return nil, "the write was cancelled", "cancelled" end
+        if is_error_object(problem) then return nil, problem.message, problem.code end
+        error(problem, 0)
+    end
+    local version, why, number = handle:commit()
+    if not version then
+        refresh_classes(self)
+        return nil, why, number
+    end
+    self:notify()
+    if self.session then self.session:nudge() end
+    return true, unpack(out, 1, out.n)
+end
+
+---Inside a write: gives it up. Everything is rolled back, and `realm:write` returns nil.
+function Realm:cancel()
+    if not self.handle:writing() then error("no write is open", 2) end
+    error(CANCELLED, 0)
+end
+
+---@return boolean
+function Realm:is_writing()
+    return self.handle:writing()
+end
+
+local function class_of(self, name, level)
+    if self.handle:schema_version() ~= self.schema_seen then refresh_classes(self) end
+    local class = self.classes[name]
+    if not class then error(("there is no class '%s'"):format(tostring(name)), level + 1) end
+    return class
+end
+
+---Creates an object. `values` may hold tables for embedded objects, collections and linked objects.
+---
+---`policy` says what happens when an object with that key is there: nil raises an error, `"all"` writes
+---every given property, `"modified"` only those that differ.
+---@param class_name string
+---@param values table|nil
+---@param policy string|nil
+---@return syncline.Object
+function Realm:create(class_name, values, policy)
+    values = values or {}
+    local class = class_of(self, class_name, 2)
+    if class.kind == "embedded" then
+        error(("class %s is embedded: its objects are made where they are put"):format(class_name), 2)
+    end
+    if policy ~= nil and policy ~= "all" and policy ~= "modified" then
+        error("policy must be nil, \"all\" or \"modified\"", 2)
+    end
+    local key = assign.key(class, values)
+    if key ~= nil and class.key and policy == nil and self.handle:object(class_name, key) then
+        error(("class %s has an object with the key %s already"):format(class_name, tostring(key)), 2)
+    end
+    local object, is_new = self.handle:create(class_name, key)
+    return assign.fill_object(self, object, class_name, values, is_new, policy)
+end
+
+---Deletes an object, or an array or results of objects.
+---@param what syncline.Object|syncline.Results|syncline.Object[]
+function Realm:delete(what)
+    if type(what) == "userdata" then return self.handle:delete(what) end
+    local objects = what.to_array and what:to_array() or what
+    for _, object in ipairs(objects) do
+        if object:is_valid() then self.handle:delete(object) end
+    end
+end
+
+---Deletes all objects of a class.
+---@param class_name string
+function Realm:delete_all(class_name)
+    self.handle:delete_all(class_name)
+end
+
+---Adds classes and properties to an open realm, as the option `schema` does.
+---@param classes table
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function Realm:update_schema(classes)
+    return apply_schema(self, classes)
+end
+
+-- ---- reading ----------------------------------------------------------------------------------------
+
+---The object with a primary key, or nil.
+---@param class_name string
+---@param key any
+---@return syncline.Object|nil
+function Realm:object(class_name, key)
+    return self.handle:object(class_name, key)
+end
+
+---The objects of a class, ordered by key.
+---@param class_name string
+---@return syncline.Results
+function Realm:objects(class_name)
+    class_of(self, class_name, 2)
+    return results.new(self, class_name)
+end
+
+---The schema of the file, normalised.
+---@return syncline.Class[]
+function Realm:schema()
+    return self.handle:schema()
+end
+
+---Numbers about the file: version, progress of synchronisation and so on.
+---@return table
+function Realm:info()
+    return self.handle:info()
+end
+
+---The whole content as canonical text; equal texts mean equal realms.
+---@return string
+function Realm:state()
+    return self.handle:state()
+end
+
+-- ---- notifications ----------------------------------------------------------------------------------
+
+---Calls `fn(realm, changes)` after every commit and every integrated download: `changes[class]` has
+---`inserted` (keys), `modified` (`{key=, properties={...}}`) and `deleted` (keys).
+---@param fn fun(realm: syncline.Realm, changes: table)
+---@return syncline.Observer
+function Realm:observe(fn)
+    local observer = setmetatable({ realm = self, fn = fn }, Observer)
+    self.observers[#self.observers + 1] = observer
+    return observer
+end
+
+---Ends the notifications.
+function Observer:stop()
+    local observers = self.realm.observers
+    for i, observer in ipairs(observers) do
+        if observer == self then
+            local rest = {}
+            for j, other in ipairs(observers) do
+                if j ~= i then rest[#rest + 1] = other end
+            end
+            self.realm.observers = rest -- a round of notifications that is under way keeps its own list
+            return
+        end
+    end
+end
+
+---What happens to an error inside an observer; default: a line on standard error.
+---@param message string
+function Realm.on_observer_error(message)
+    io.stderr:write("syncline: error in an observer: ", message, "\n")
+end
+
+-- Tells the observers what the last transaction touched.
+function Realm:notify()
+    local changes, schema_changed = self.handle:changes()
+    if schema_changed then refresh_classes(self) end
+    if not changes then return end
+    for _, observer in ipairs(self.observers) do
+        local ok, problem = xpcall(observer.fn, trace, self, changes)
+        if not ok then self.on_observer_error(tostring(problem)) end
+    end
+end
+
+-- A change that came from elsewhere is in the realm.
+function Realm:touched()
+    self:notify()
+end
+
+local function find_change(changes, class, key)
+    local touched = changes[class]
+    if not touched then return nil end
+    for _, deleted in ipairs(touched.deleted) do
+        if deleted == key then return { deleted = true, properties = {} } end
+    end
+    for _, change in ipairs(touched.modified) do
+        if change.key == key then return { deleted = false, properties = change.properties } end
+    end
+    return nil
+end
+
+---object:observe(fn): calls `fn(object, change)` when the object changed (`change.properties`: names) or
+---was deleted (`change.deleted`).
+function core.realm.object.observe(object, fn)
+    local class, key = object:owner()
+    return object:anchor().realm:observe(function(_, changes)
+        local change = find_change(changes, class, key)
+        if change then fn(object, change) end
+    end)
+end
+
+-- collection:observe(fn): calls fn(collection, change) when the property that holds it changed.
+local function observe_collection(collection, fn)
+    local class, key, property = collection:owner()
+    return collection:anchor().realm:observe(function(_, changes)
+        local change = find_change(changes, class, key)
+        if not change then return end
+        if change.deleted then return fn(collection, change) end
+        for _, name in ipairs(change.properties) do
+            if name == property then return fn(collection, change) end
+        end
+    end)
+end
+
+core.realm.list.observe = observe_collection
+core.realm.set.observe = observe_collection
+core.realm.dictionary.observe = observe_collection
+
+-- ---- synchronisation --------------------------------------------------------------------------------
+
+---The sync session of this realm, or nil.
+---@return syncline.Session|nil
+function Realm:sync_session()
+    return self.session
+end
+
+return Realm
