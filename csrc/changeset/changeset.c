@@ -66,8 +66,7 @@ bool sl_changeset_reserve_strings(sl_changeset *cs, uint32_t want) {
 sl_instruction *sl_changeset_append(sl_changeset *cs, sl_op op) {
     if (cs->count == UINT32_MAX || !sl_changeset_reserve(cs, cs->count + 1)) return NULL;
     sl_instruction *in = &cs->instructions[cs->count++];
-    *in = sl_instruction_blank;
-    in->op = (uint8_t)op;
+    sl_instruction_clear(in, (uint8_t)op);
     return in;
 }
 

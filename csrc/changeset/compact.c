@@ -1,7 +1,7 @@
 /* One pass from the last instruction to the first. Time is the index of an instruction: a place
  * remembers the Update met last (the next one in order), and class, object and field remember the
  * instruction met last that cut them off. An Update is overwritten if the next Update of its place
- * comes before every cut. */
+ * does not come after a cut. */
 #include "changeset/compact.h"
 #include "base/strmap.h"
 
@@ -80,8 +80,8 @@ static void visit_update(table *t, uint32_t i) {
     node *place = find(t, i, PLACE);
     uint32_t later = place->at;
     place->at = i;
-    if (later == NEVER || later >= field->at || later >= find(t, i, OBJECT)->at ||
-        later >= t->class_cut[in->class_name])
+    if (later == NEVER || later > field->at || later > find(t, i, OBJECT)->at ||
+        later > t->class_cut[in->class_name])
         return;
     t->drop[i] = may_go(in, &t->cs->instructions[later]);
 }

@@ -5,13 +5,22 @@
 /* Up to this many strings comparing each with all is faster than any table. */
 enum { FEW = 12 };
 
-/* The first 8 bytes and the size: different for nearly all different strings. */
-static inline uint64_t prefix(sl_str s) {
+/* A word that differs for nearly all different strings: bytes from both ends, and the size. */
+static inline uint64_t digest(sl_str s) {
     uint64_t word = 0;
     if (s.size >= 8) {
         memcpy(&word, s.data, 8);
+        uint64_t tail;
+        memcpy(&tail, s.data + s.size - 8, 8);
+        word += tail << 1;
+    } else if (s.size >= 4) {
+        uint32_t a, b;
+        memcpy(&a, s.data, 4);
+        memcpy(&b, s.data + s.size - 4, 4);
+        word = (uint64_t)b << 32 | a;
     } else if (s.size) {
-        memcpy(&word, s.data, s.size);
+        word = (uint64_t)(uint8_t)s.data[0] | (uint64_t)(uint8_t)s.data[s.size / 2] << 8 |
+               (uint64_t)(uint8_t)s.data[s.size - 1] << 16;
     }
     return word ^ (uint64_t)s.size << 56;
 }
@@ -55,12 +64,15 @@ static uint32_t index_fill(sl_changeset *cs) {
 }
 
 static uint32_t repeat_among_few(const sl_changeset *cs) {
-    uint64_t seen[FEW];
+    uint64_t seen[FEW], bits = 0;
     for (uint32_t i = 0; i < cs->string_count; i++) {
-        seen[i] = prefix(cs->strings[i]);
-        for (uint32_t k = 0; k < i; k++) {
+        seen[i] = digest(cs->strings[i]);
+        /* One bit of 64 each: as long as all differ, so do the strings. */
+        uint64_t bit = UINT64_C(1) << (seen[i] * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+        for (uint32_t k = 0; (bits & bit) && k < i; k++) {
             if (seen[k] == seen[i] && sl_str_eq(cs->strings[k], cs->strings[i])) return i;
         }
+        bits |= bit;
     }
     return SL_NO_SYM;
 }

@@ -14,8 +14,9 @@ typedef struct reader {
     uint32_t strings; /* defined so far; also cs->string_count */
 } reader;
 
-#define COLD      __attribute__((cold, noinline))
-#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define COLD          __attribute__((cold, noinline))
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define LIKELY(x)     __builtin_expect(!!(x), 1)
 
 enum { INTERN_STRING = 63, NANOS = 1000000000 };
 
@@ -65,10 +66,15 @@ __attribute__((noinline)) static cursor long_i64(const reader *r, cursor p, int6
     return next ? next : bad_int(r, p, error);
 }
 
+/* The common lengths without a loop; everything else, and every error, the slow way. */
 static inline cursor u32(const reader *r, cursor p, uint32_t *value) {
     if (LIKELY(p < r->end && *p < 0x40)) {
         *value = *p;
         return p + 1;
+    }
+    if (LIKELY(r->end - p >= 2 && p[0] >= 0x80 && p[1] < 0x40)) {
+        *value = (p[0] & 0x7fu) | (uint32_t)p[1] << 7;
+        return p + 2;
     }
     return long_u32(r, p, value);
 }
@@ -85,6 +91,12 @@ static inline cursor i64(const reader *r, cursor p, int64_t *value) {
     if (LIKELY(p < r->end && *p < 0x40)) {
         *value = *p;
         return p + 1;
+    }
+    uint64_t magnitude;
+    unsigned negative, n;
+    if (LIKELY(r->end - p >= 8 && (n = sl_varint_short(p, &magnitude, &negative)) > 0)) {
+        *value = (int64_t)(magnitude ^ (0 - (uint64_t)negative));
+        return p + n;
     }
     return long_i64(r, p, value);
 }
@@ -146,7 +158,7 @@ static inline cursor type_code(const reader *r, cursor p, int8_t *type) {
     return next;
 }
 
-static inline cursor key(const reader *r, cursor p, sl_key *k) {
+ALWAYS_INLINE cursor key_of(const reader *r, cursor p, sl_key *k) {
     cursor at = p;
     p = type_code(r, p, &k->type);
     if (!p) return NULL;
@@ -221,7 +233,7 @@ static cursor link(const reader *r, cursor p, const sl_link **out) {
     if (!l) return bad_memory(r);
     l->class_name = r->cs->strings[sym];
     *out = l;
-    return key(r, p, &l->key);
+    return key_of(r, p, &l->key);
 }
 
 /* Numbers on the wire are little endian whatever the machine is. */
@@ -246,7 +258,7 @@ static cursor double_bits(const reader *r, cursor p, double *value) {
     return p;
 }
 
-static inline cursor value(const reader *r, cursor p, sl_value *v) {
+ALWAYS_INLINE cursor value_of(const reader *r, cursor p, sl_value *v) {
     cursor at = p;
     p = type_code(r, p, &v->type);
     if (!p) return NULL;
@@ -280,6 +292,10 @@ static inline cursor value(const reader *r, cursor p, sl_value *v) {
     }
 }
 
+static cursor value(const reader *r, cursor p, sl_value *v) {
+    return value_of(r, p, v);
+}
+
 static cursor path_element(const reader *r, cursor p, sl_path_elem *e) {
     int64_t number = 0;
     cursor next = i64(r, p, &number);
@@ -306,13 +322,17 @@ static cursor path(const reader *r, cursor p, sl_instruction *in) {
     return p;
 }
 
-static inline cursor head(const reader *r, cursor p, sl_instruction *in) {
+ALWAYS_INLINE cursor head_of(const reader *r, cursor p, sl_instruction *in) {
     p = name(r, p, &in->class_name);
-    if (p) p = key(r, p, &in->key);
+    if (p) p = key_of(r, p, &in->key);
     if (p) p = name(r, p, &in->field);
     if (!p) return NULL;
     if (LIKELY(p < r->end && *p == 0)) return p + 1;
     return path(r, p, in);
+}
+
+static cursor head(const reader *r, cursor p, sl_instruction *in) {
+    return head_of(r, p, in);
 }
 
 /* Path head of ARRAY_*, whose path ends with an index. */
@@ -374,9 +394,10 @@ static cursor add_column(const reader *r, cursor p, sl_instruction *in) {
     return p;
 }
 
-static inline cursor update(const reader *r, cursor p, sl_instruction *in) {
-    p = head(r, p, in);
-    if (p) p = value(r, p, &in->value);
+/* Nearly everything is an Update: a copy of its own of everything it needs. */
+ALWAYS_INLINE cursor update(const reader *r, cursor p, sl_instruction *in) {
+    p = head_of(r, p, in);
+    if (p) p = value_of(r, p, &in->value);
     if (!p) return NULL;
     return sl_path_ends_with_index(in) ? u32(r, p, &in->prior_size)
                                        : boolean(r, p, &in->is_default);
@@ -425,16 +446,16 @@ static cursor other(const reader *r, cursor p, sl_instruction *in) {
     }
 }
 
-static inline cursor body(const reader *r, cursor p, sl_instruction *in) {
+ALWAYS_INLINE cursor body(const reader *r, cursor p, sl_instruction *in) {
     if (in->op == SL_OP_UPDATE) return update(r, p, in);
     if (in->op == SL_OP_CREATE_OBJECT || in->op == SL_OP_ERASE_OBJECT) {
         p = name(r, p, &in->class_name);
-        return p ? key(r, p, &in->key) : NULL;
+        return p ? key_of(r, p, &in->key) : NULL;
     }
     return other(r, p, in);
 }
 
-static inline cursor intern_string(reader *r, cursor p) {
+ALWAYS_INLINE cursor intern_string(reader *r, cursor p) {
     sl_changeset *cs = r->cs;
     uint32_t index = 0;
     cursor at = p;
@@ -479,8 +500,7 @@ static bool parse_all(reader *r) {
                 return false;
             }
             sl_instruction *in = &cs->instructions[cs->count];
-            *in = sl_instruction_blank;
-            in->op = (uint8_t)code;
+            sl_instruction_clear(in, (uint8_t)code);
             p = body(r, p, in);
             cs->count++;
         }

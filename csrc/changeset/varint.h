@@ -5,6 +5,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* Little-endian words, whatever the machine is. */
+static inline uint64_t sl_load_le64(const uint8_t *p) {
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+static inline void sl_store_le64(uint8_t *p, uint64_t word) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(p, &word, sizeof word);
+}
 
 /* Room an encoder needs at most. */
 enum { SL_VARINT_MAX = 10, SL_VARINT_U128_MAX = 19 };
@@ -33,6 +50,24 @@ const uint8_t *sl_varint_u8(const uint8_t *p, const uint8_t *end, uint8_t *value
 /* The decimal coefficient (2.5): plain groups of 7 bits, at most 17 bytes (SL_VARINT_LONG). */
 const uint8_t *sl_varint_u128(const uint8_t *p, const uint8_t *end, uint64_t *lo, uint64_t *hi,
                               sl_varint_error *error);
+
+/* Decodes a number of at most 8 bytes at `p`, behind which 8 bytes can be read. Sets magnitude and
+ * sign bit and returns its length, or 0 if it is longer. Any width may be checked afterwards. */
+static inline unsigned sl_varint_short(const uint8_t *p, uint64_t *magnitude, unsigned *negative) {
+    uint64_t x = sl_load_le64(p);
+    uint64_t stop = ~x & UINT64_C(0x8080808080808080);
+    if (!stop) return 0;
+    unsigned bit = (unsigned)__builtin_ctzll(stop); /* bit 7 of the last byte */
+    *negative = (unsigned)(x >> (bit - 1)) & 1;
+    /* Everything below the sign bit, then the groups of 7 bits moved together. */
+    x &= (UINT64_C(1) << (bit - 1)) - 1;
+    x &= UINT64_C(0x7f7f7f7f7f7f7f7f);
+    x = (x & UINT64_C(0x007f007f007f007f)) | (x & UINT64_C(0x7f007f007f007f00)) >> 1;
+    x = (x & UINT64_C(0x00003fff00003fff)) | (x & UINT64_C(0x3fff00003fff0000)) >> 2;
+    x = (x & UINT64_C(0x000000000fffffff)) | (x & UINT64_C(0x0fffffff00000000)) >> 4;
+    *magnitude = x;
+    return (bit + 1) / 8;
+}
 
 /* Encoders: write the shortest form at `p`, which has room, and return where it ends. */
 static inline uint8_t *sl_varint_put(uint8_t *p, uint64_t magnitude, uint8_t sign) {
