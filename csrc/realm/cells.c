@@ -102,6 +102,7 @@ sl_cell *sl_table_cell(sl_realm *realm, sl_table *table, const sl_key *key) {
     cell->presence = realm->source ? SL_UNKNOWN : SL_ABSENT;
     *slot_of(table, key, hash) = (sl_cell_slot){cell, hash};
     table->count++;
+    realm->cell_count++;
     return cell;
 }
 
@@ -136,6 +137,7 @@ void sl_table_free(sl_realm *realm, sl_table *table) {
     for (uint32_t i = 0; i < table->capacity; i++) {
         sl_cell *cell = table->slots[i].cell;
         if (!cell) continue;
+        realm->cell_count--;
         sl_object_free(realm->alloc, cell->object);
         sl_key_free(realm->alloc, &cell->key);
         sl_delete(realm->alloc, cell->referrers);

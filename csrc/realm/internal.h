@@ -106,6 +106,7 @@ struct sl_realm {
     sl_table **tables; /* by class id */
     uint32_t table_capacity;
     size_t cached; /* objects in memory */
+    size_t cell_count;
     uint64_t schema_version;
     uint64_t stamp;
 

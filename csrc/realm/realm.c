@@ -136,7 +136,7 @@ void sl_realm_commit(sl_realm *realm) {
     if (!realm->source) return;
     /* What was saved is found through the source again. */
     sl_link_forget(realm);
-    if (realm->cached > realm->cache_objects) sl_realm_trim(realm, realm->cache_objects);
+    if (realm->cell_count > realm->cache_objects) sl_realm_trim(realm, realm->cache_objects);
 }
 
 void sl_realm_discard(sl_realm *realm) {
@@ -202,6 +202,7 @@ static void drop_cell(sl_realm *realm, sl_cell *cell) {
         cell->table->live--;
         realm->cached--;
     }
+    realm->cell_count--;
     sl_key_free(realm->alloc, &cell->key);
     sl_delete(realm->alloc, cell->referrers);
     sl_delete(realm->alloc, cell);
@@ -235,12 +236,12 @@ static void trim_table(sl_realm *realm, sl_table *table, uint64_t oldest) {
 }
 
 void sl_realm_trim(sl_realm *realm, size_t keep) {
-    if (!realm->source || realm->open || realm->cached <= keep) return;
+    if (!realm->source || realm->open || realm->cell_count <= keep) return;
     sl_link_forget(realm);
     realm->touched_count = 0;
     /* First what the last transaction did not use, then everything. */
     uint64_t oldest = realm->tx;
-    for (int round = 0; round < 2 && realm->cached > keep; round++, oldest = UINT64_MAX)
+    for (int round = 0; round < 2 && realm->cell_count > keep; round++, oldest = UINT64_MAX)
         for (uint32_t i = 0; i < realm->table_capacity; i++)
             if (realm->tables[i]) trim_table(realm, realm->tables[i], oldest);
 }
