@@ -1,8 +1,8 @@
 /* realm.c - the userdata of an open realm: opening, transactions, classes as a whole. */
 #include "lua/realm.h"
 #include "lua/core.h"
-#include "lua/env.h"
 #include "lua/value.h"
+#include "net/system_env.h"
 #include "realm/change.h"
 #include "realm/state.h"
 #include "store/memory_store.h"
@@ -43,7 +43,7 @@ static bool open_parts(sl_lua_realm *self, const char *path, bool fast, sl_statu
         return false;
     sl_realm_options options = {.source = self->store->vtbl->source(self->store)};
     if (!sl_realm_open(&self->realm, &options, st)) return false;
-    sl_client_history_options history = {.env = sl_lua_env(), .fast_commits = fast};
+    sl_client_history_options history = {.env = sl_system_env(), .fast_commits = fast};
     self->history = sl_client_history_open(self->store, self->realm, &history, st);
     return self->history != NULL;
 }
@@ -448,6 +448,15 @@ static int realm_state(lua_State *L) {
     return ok ? 1 : sl_lua_fail(L, &st);
 }
 
+/* core.realm.kind(value) -> "object", "list", "set", "dictionary", or nil if it is no proxy */
+static int kind_of(lua_State *L) {
+    static const char *const names[] = {"object", "list", "set", "dictionary"};
+    const sl_lua_place *place = sl_lua_test_place(L, 1);
+    if (!place) return 0;
+    lua_pushstring(L, names[place->kind]);
+    return 1;
+}
+
 static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
                                          {"begin", realm_begin},
                                          {"commit", realm_commit},
@@ -481,6 +490,8 @@ int sl_lua_open_realm(lua_State *L) {
     lua_newtable(L);
     lua_pushcfunction(L, realm_open);
     lua_setfield(L, -2, "open");
+    lua_pushcfunction(L, kind_of);
+    lua_setfield(L, -2, "kind");
     sl_lua_open_object(L);
     sl_lua_open_list(L);
     sl_lua_open_set(L);
