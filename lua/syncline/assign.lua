@@ -6,7 +6,7 @@ local core = require("syncline.core")
 
 local assign = {}
 
-local LIST, DICTIONARY = {}, {}
+local LIST, DICTIONARY = { __ejson = "list" }, { __ejson = "dictionary" }
 assign.LIST, assign.DICTIONARY = LIST, DICTIONARY
 
 local function is_proxy(value)
