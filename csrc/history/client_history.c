@@ -1,5 +1,6 @@
 #include "history/client_history_private.h"
 
+#include "history/adopt_ident.h"
 #include "history/feature_level.h"
 #include "protocol/message.h"
 #include "realm/record.h"
@@ -218,38 +219,6 @@ bool sl_client_history_confirmed(sl_client_history *history, uint64_t version, b
 
 /* ---- the server's ident ---------------------------------------------------------------------- */
 
-static bool rewrite_key(sl_key *key, uint64_t ident) {
-    if (key->type != SL_TYPE_GLOBALKEY || key->global.hi != 0) return false;
-    key->global.hi = ident;
-    return true;
-}
-
-/* Links are shared and constant inside a changeset: a changed one is a new one. */
-static bool rewrite_link(sl_changeset *cs, sl_instruction *in, uint64_t ident, bool *changed,
-                         sl_status *st) {
-    if (in->value.type != SL_TYPE_LINK) return true;
-    sl_link link = *in->value.link;
-    if (!rewrite_key(&link.key, ident)) return true;
-    sl_link *copy = sl_arena_alloc(&cs->arena, sizeof *copy);
-    if (!copy) return sl_fail_memory(st);
-    *copy = link;
-    in->value.link = copy;
-    *changed = true;
-    return true;
-}
-
-static bool rewrite_changeset(sl_changeset *cs, uint64_t ident, bool *changed, sl_status *st) {
-    for (uint32_t i = 0; i < cs->count; i++) {
-        sl_instruction *in = &cs->instructions[i];
-        bool keyed =
-            sl_op_has_path(in->op) || in->op == SL_OP_CREATE_OBJECT || in->op == SL_OP_ERASE_OBJECT;
-        if (!keyed) continue;
-        if (rewrite_key(&in->key, ident)) *changed = true;
-        if (sl_op_has_path(in->op) && !rewrite_link(cs, in, ident, changed, st)) return false;
-    }
-    return true;
-}
-
 static bool rewrite_entry(sl_client_history *history, uint64_t version, uint64_t ident,
                           sl_client_state *state, sl_status *st) {
     sl_store *store = history->store;
@@ -261,7 +230,7 @@ static bool rewrite_entry(sl_client_history *history, uint64_t version, uint64_t
     sl_changeset_init(&cs, history->alloc);
     bool changed = false;
     bool ok = sl_changeset_parse(&cs, entry.changeset.data, entry.changeset.size, st) &&
-              rewrite_changeset(&cs, ident, &changed, st);
+              sl_changeset_adopt_ident(&cs, ident, &changed, st);
     if (ok && changed) {
         sl_buf_clear(&history->encoded);
         ok = sl_changeset_encode(&cs, SL_ENCODE_UPFRONT, &history->encoded, st);
