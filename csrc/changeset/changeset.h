@@ -78,8 +78,9 @@ typedef struct sl_changeset {
     /* Private. */
     sl_instruction *block; /* owned; where `instructions` lives unless it was replaced */
     uint32_t block_capacity;
-    uint32_t *index;                      /* open addressing over `strings`: index + 1, 0 = free */
-    uint32_t index_capacity, index_count; /* strings [0, index_count) are in it */
+    uint32_t *index; /* open addressing over `strings`: index + 1, 0 = free */
+    uint32_t index_capacity, index_mask;
+    uint32_t index_count; /* strings [0, index_count) are in it */
 } sl_changeset;
 
 /* `alloc` borrowed (NULL = heap). Allocates nothing. */

@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "base/strmap.h"
 #include "changeset/changeset.h"
 #include "changeset/tables.h"
@@ -25,39 +27,44 @@ static inline uint64_t digest(sl_str s) {
     return word ^ (uint64_t)s.size << 56;
 }
 
-static uint32_t hash_of(sl_str s) {
-    return (uint32_t)sl_hash_bytes(s.data, s.size);
+/* The digest covers short strings whole; of longer ones it leaves out the middle. */
+static inline uint32_t hash_of(sl_str s) {
+    uint64_t h =
+        s.size <= 16 ? digest(s) * UINT64_C(0x9e3779b97f4a7c15) : sl_hash_bytes(s.data, s.size);
+    return (uint32_t)(h >> 32);
 }
 
+/* Makes the index fit for `strings` strings, at most half full; it may have to be filled anew. */
 static bool index_reserve(sl_changeset *cs, uint32_t strings) {
-    if (cs->index_capacity / 2 >= strings && cs->index_capacity) return true;
-    uint64_t capacity = cs->index_capacity ? cs->index_capacity : 32;
-    while (capacity / 2 < strings)
+    if (cs->index_count && cs->index_mask / 2 >= strings) return true;
+    uint64_t capacity = 32;
+    while (capacity / 2 <= strings)
         capacity *= 2;
     if (capacity > UINT32_MAX) return false;
-    uint32_t *index = sl_resize(cs->arena.alloc, cs->index, (size_t)capacity * sizeof *index);
-    if (!index) return false;
-    cs->index = index;
-    cs->index_capacity = (uint32_t)capacity;
+    if (capacity > cs->index_capacity) {
+        uint32_t *index = sl_resize(cs->arena.alloc, cs->index, (size_t)capacity * sizeof *index);
+        if (!index) return false;
+        cs->index = index;
+        cs->index_capacity = (uint32_t)capacity;
+    }
+    memset(cs->index, 0, (size_t)capacity * sizeof *cs->index);
+    cs->index_mask = (uint32_t)capacity - 1;
     cs->index_count = 0;
     return true;
 }
 
-/* The slot that holds a string equal to `s`, or the free slot where it would go. */
-static uint32_t *slot_of(const sl_changeset *cs, sl_str s) {
-    uint32_t mask = cs->index_capacity - 1, i = hash_of(s) & mask;
-    while (cs->index[i] && !sl_str_eq(cs->strings[cs->index[i] - 1], s))
-        i = (i + 1) & mask;
-    return &cs->index[i];
-}
-
-/* Enters strings [index_count, string_count); stops at the first repeat and returns it. */
-static uint32_t index_fill(sl_changeset *cs) {
-    if (cs->index_count == 0) memset(cs->index, 0, cs->index_capacity * sizeof *cs->index);
+/* Enters strings [index_count, string_count) as long as there is no repeat and at most `probes`
+ * other strings are met on the way. Returns the repeat, or SL_NO_SYM. */
+static uint32_t index_fill(sl_changeset *cs, uint64_t probes) {
+    uint32_t mask = cs->index_mask;
     for (uint32_t i = cs->index_count; i < cs->string_count; i++) {
-        uint32_t *slot = slot_of(cs, cs->strings[i]);
-        if (*slot) return i;
-        *slot = i + 1;
+        sl_str s = cs->strings[i];
+        uint32_t at = hash_of(s) & mask;
+        for (; cs->index[at]; at = (at + 1) & mask) {
+            if (sl_str_eq(cs->strings[cs->index[at] - 1], s)) return i;
+            if (probes-- == 0) return SL_NO_SYM;
+        }
+        cs->index[at] = i + 1;
         cs->index_count = i + 1;
     }
     return SL_NO_SYM;
@@ -77,6 +84,29 @@ static uint32_t repeat_among_few(const sl_changeset *cs) {
     return SL_NO_SYM;
 }
 
+static int by_content(const void *a, const void *b) {
+    const sl_str *x = a, *y = b;
+    int c = sl_str_cmp(*x, *y);
+    return c ? c : x->sym < y->sym ? -1 : x->sym > y->sym;
+}
+
+/* For input that was made to collide: n log n whatever it is. */
+static uint32_t repeat_by_sorting(const sl_changeset *cs, bool *memory) {
+    uint32_t count = cs->string_count, repeat = SL_NO_SYM;
+    sl_str *sorted = sl_new(cs->arena.alloc, count * sizeof *sorted);
+    if (!sorted) {
+        *memory = false;
+        return SL_NO_SYM;
+    }
+    memcpy(sorted, cs->strings, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_content);
+    for (uint32_t i = 1; i < count; i++) {
+        if (sl_str_eq(sorted[i - 1], sorted[i]) && sorted[i].sym < repeat) repeat = sorted[i].sym;
+    }
+    sl_delete(cs->arena.alloc, sorted);
+    return repeat;
+}
+
 uint32_t sl_changeset_find_repeat(sl_changeset *cs, bool *memory) {
     *memory = true;
     if (cs->string_count <= FEW) return repeat_among_few(cs);
@@ -84,7 +114,9 @@ uint32_t sl_changeset_find_repeat(sl_changeset *cs, bool *memory) {
         *memory = false;
         return SL_NO_SYM;
     }
-    return index_fill(cs);
+    uint32_t repeat = index_fill(cs, (uint64_t)cs->string_count * 8 + 1000);
+    if (repeat != SL_NO_SYM || cs->index_count == cs->string_count) return repeat;
+    return repeat_by_sorting(cs, memory);
 }
 
 static uint32_t find_among_few(const sl_changeset *cs, sl_str s) {
@@ -101,9 +133,11 @@ static uint32_t find(sl_changeset *cs, sl_str s, bool *memory) {
         *memory = false;
         return SL_NO_SYM;
     }
-    index_fill(cs);
-    uint32_t slot = *slot_of(cs, s);
-    return slot ? slot - 1 : SL_NO_SYM;
+    index_fill(cs, UINT64_MAX);
+    for (uint32_t at = hash_of(s) & cs->index_mask; cs->index[at]; at = (at + 1) & cs->index_mask) {
+        if (sl_str_eq(cs->strings[cs->index[at] - 1], s)) return cs->index[at] - 1;
+    }
+    return SL_NO_SYM;
 }
 
 uint32_t sl_changeset_intern(sl_changeset *cs, sl_str s) {
