@@ -1,0 +1,59 @@
+/* server_file.h - one synced realm on the server: an actor that owns its store, its history and a
+ * queue of work. Source: protocol/4-history-and-sessions.md, sections 4 to 6 and 18.1.
+ *
+ * Sessions put requests for idents and uploads into the queue; sl_server_file_work turns everything
+ * that waits into one durable transaction and then tells the sessions. A file and all sessions
+ * bound to it belong to one thread. */
+#ifndef SL_SESSION_SERVER_FILE_H
+#define SL_SESSION_SERVER_FILE_H
+
+#include "history/server_history.h"
+
+typedef struct sl_server_file sl_server_file;
+
+typedef struct sl_server_file_options {
+    const sl_alloc *alloc; /* borrowed, NULL = heap; outlives the file */
+    const sl_env *env;     /* borrowed; outlives the file */
+    size_t cache_bytes;    /* sl_server_history_options */
+    bool keep_originals;
+    uint64_t max_backlog; /* bytes of uploads that may wait; 0 = 1 GiB. Above it: error 100 */
+    /* Called when the queue was empty and is no longer: call sl_server_file_work soon, but not from
+     * inside the callback. NULL is allowed. */
+    void (*on_work)(void *ctx, sl_server_file *file);
+    /* Called after a commit that added versions up to `version`. NULL is allowed. */
+    void (*on_commit)(void *ctx, sl_server_file *file, uint64_t version);
+    void *ctx;
+} sl_server_file_options;
+
+/* Opens the file over `store`, which is transferred on success (and stays the caller's on failure).
+ * `options` borrowed. NULL with `st` filled on failure. */
+sl_server_file *sl_server_file_open(sl_store *store, const sl_server_file_options *options,
+                                    sl_status *st);
+/* Closes the file and its store. Work that waits is lost, which no client was promised (18.1).
+ * Sessions still bound get error 200 and let go of it. NULL is allowed. */
+void sl_server_file_close(sl_server_file *file);
+
+/* True if work waits. */
+bool sl_server_file_waiting(const sl_server_file *file);
+/* Does everything that waits as one durable transaction. A client whose upload cannot be integrated
+ * is left out and its session told; that is no failure of the call. On failure (SL_ERR_STORAGE,
+ * SL_ERR_MEMORY, SL_ERR_INTERNAL) nothing has happened, the work still waits, and the call may be
+ * repeated. */
+bool sl_server_file_work(sl_server_file *file, sl_status *st);
+
+/* Changes of the server itself: begins a write on the file's realm (record.h), ends it durably and
+ * tells all sessions, or takes it back. */
+bool sl_server_file_begin_write(sl_server_file *file, sl_status *st);
+bool sl_server_file_commit_write(sl_server_file *file, sl_status *st);
+void sl_server_file_rollback_write(sl_server_file *file);
+
+/* Borrowed. */
+sl_server_history *sl_server_file_history(const sl_server_file *file);
+sl_realm *sl_server_file_realm(const sl_server_file *file);
+sl_store *sl_server_file_store(const sl_server_file *file);
+/* Sessions bound to it. */
+size_t sl_server_file_sessions(const sl_server_file *file);
+/* Bytes of uploads that wait. */
+uint64_t sl_server_file_backlog(const sl_server_file *file);
+
+#endif

@@ -1,0 +1,64 @@
+/* server_file_private.h - the inside of a server file: its queue. Private to this room. */
+#ifndef SL_SESSION_SERVER_FILE_PRIVATE_H
+#define SL_SESSION_SERVER_FILE_PRIVATE_H
+
+#include "session/server_member.h"
+
+/* A wish for an ident. `member` is NULL once its session is gone; the ident is then wasted, or not
+ * made at all. */
+typedef struct sl_ident_request {
+    struct sl_ident_request *next;
+    sl_file_member *member;
+    uint64_t proxy;
+    uint64_t made; /* result of the open unit */
+    int64_t salt;
+    uint8_t type;
+    uint32_t user_size;
+    char user[];
+} sl_ident_request;
+
+/* Everything of one client that waits. Entries point into the arena. */
+typedef struct sl_client_work {
+    struct sl_client_work *next;
+    uint64_t ident;
+    sl_upload_entry *entries;
+    size_t count, capacity;
+    sl_arena arena;
+    sl_cursor progress;
+    uint64_t locked;
+    uint64_t bytes;
+} sl_client_work;
+
+/* A client that was left out of a unit. */
+typedef struct sl_work_failure {
+    struct sl_work_failure *next;
+    uint64_t ident;
+    int code;
+    bool repeated; /* the same client or user failed with a bad changeset before */
+    char text[240];
+} sl_work_failure;
+
+/* Invariants: `work` ascends by ident; `backlog` is the sum of its bytes. */
+struct sl_server_file {
+    sl_server_file_options options;
+    sl_store *store;
+    sl_realm *realm;
+    sl_server_history *history;
+    sl_file_member *members;
+    size_t member_count;
+    sl_ident_request *requests; /* in order of arrival */
+    sl_client_work *work;
+    sl_work_failure *failures;
+    uint64_t backlog;
+    /* Hashes of users (or idents, without users) that have sent a bad changeset: the second time
+     * recovery is switched off, because it would send the same again. */
+    uint64_t *offenders;
+    size_t offender_count;
+};
+
+/* Each frees *link and moves it on. */
+void sl_ident_request_drop(sl_server_file *file, sl_ident_request **link);
+void sl_client_work_drop(sl_server_file *file, sl_client_work **link);
+void sl_work_failures_clear(sl_server_file *file);
+
+#endif

@@ -1,0 +1,194 @@
+/* What a session has to say, made when the connection is asked for output. */
+#include "session/server_private.h"
+
+/* Scratch memory above this size is given back after use. */
+enum { KEEP_SCRATCH = 256 * 1024 };
+
+/* One message under construction. */
+typedef struct turn {
+    sl_server_session *session;
+    sl_server_connection *connection;
+    sl_buf *out;
+    bool any, more, gone;
+} turn;
+
+static void put(turn *t, sl_server_message *msg) {
+    msg->session = t->session->number;
+    sl_server_message_write(t->out, t->connection->options.dialect, msg);
+    t->any = true;
+}
+
+/* ---- DOWNLOAD ----------------------------------------------------------------------------------
+ */
+
+static bool download_is_due(const sl_server_session *s) {
+    return !s->download_sent ||
+           sl_server_history_version(sl_server_file_history(s->file)) > s->download.own;
+}
+
+static void put_download(turn *t, const sl_server_scan *scan, const sl_body *body) {
+    sl_server_session *s = t->session;
+    const sl_server_history *history = sl_server_file_history(s->file);
+    sl_server_message msg = {.type = SL_MSG_DOWNLOAD};
+    msg.download = (sl_msg_download){.dl_sv = scan->cursor.own,
+                                     .dl_cv = scan->cursor.other,
+                                     .latest_sv = sl_server_history_version(history),
+                                     .latest_salt = sl_server_history_salt(history),
+                                     .ul_cv = s->member.progress.own,
+                                     .ul_sv = s->member.progress.other,
+                                     .downloadable = scan->downloadable,
+                                     .body = *body};
+    put(t, &msg);
+    s->download = scan->cursor;
+    s->download_sent = true;
+    s->sent_latest = msg.download.latest_sv;
+}
+
+static bool produce_download(turn *t, sl_status *st) {
+    sl_server_session *s = t->session;
+    sl_server_connection *c = t->connection;
+    sl_server_scan scan;
+    sl_body body;
+    sl_status why = SL_STATUS_INIT;
+    sl_buf_clear(&c->entries);
+    bool ok = sl_server_history_scan(sl_server_file_history(s->file), s->member.ident, s->download,
+                                     c->options.max_download, &c->entries, &scan, &why) &&
+              sl_body_pack(sl_str_of(c->entries.data, c->entries.size), &c->packed, &body, &why);
+    if (ok) put_download(t, &scan, &body);
+    if (c->entries.capacity > KEEP_SCRATCH) {
+        sl_buf_free(&c->entries);
+        sl_buf_free(&c->packed);
+    }
+    if (ok) return true;
+    if (sl_server_session_fail_with(s, &why)) return true;
+    if (st) *st = why;
+    return false;
+}
+
+/* ---- MARK --------------------------------------------------------------------------------------
+ */
+
+/* The client takes the newest version it heard of as fully received, so the last DOWNLOAD must have
+ * reached it (part 4, 7.2). */
+static bool mark_is_due(const sl_server_session *s) {
+    return s->mark && s->download_sent && s->download.own >= s->mark_target &&
+           s->download.own == s->sent_latest;
+}
+
+static void produce_mark(turn *t) {
+    sl_server_message msg = {.type = SL_MSG_MARK, .mark = t->session->mark};
+    t->session->mark = 0;
+    put(t, &msg);
+}
+
+/* ---- the rest ----------------------------------------------------------------------------------
+ */
+
+static void produce_test_reply(turn *t) {
+    sl_server_session *s = t->session;
+    sl_server_message msg = {
+        .type = SL_MSG_TEST_COMMAND,
+        .test = {.request = s->test_replies[0], .json = SL_STR("{\"error\":\"unsupported\"}")}};
+    s->test_count--;
+    memmove(s->test_replies, s->test_replies + 1, s->test_count * sizeof(s->test_replies[0]));
+    put(t, &msg);
+}
+
+/* Replies that are due whatever the phase. */
+static bool produce_reply(turn *t) {
+    sl_server_session *s = t->session;
+    if (s->version_wanted) {
+        sl_server_message msg = {.type = SL_MSG_CLIENT_VERSION,
+                                 .client_version = s->version_answer};
+        s->version_wanted = false;
+        put(t, &msg);
+    } else if (s->test_count) {
+        produce_test_reply(t);
+    }
+    return t->any;
+}
+
+static bool produce_active(turn *t, sl_status *st) {
+    sl_server_session *s = t->session;
+    if (!sl_server_session_check_level(s)) return true;
+    if (s->alloc_ready) {
+        sl_server_message msg = {.type = SL_MSG_ALLOC, .alloc = s->alloc_ident};
+        s->alloc_ready = false;
+        put(t, &msg);
+    } else if (s->transact_wanted) {
+        sl_server_message msg = {.type = SL_MSG_TRANSACT,
+                                 .transact = {.status = 3, .substitutions = SL_STR("")}};
+        s->transact_wanted = false;
+        put(t, &msg);
+    } else if (mark_is_due(s)) {
+        produce_mark(t);
+    } else if (download_is_due(s)) {
+        return produce_download(t, st);
+    }
+    return true;
+}
+
+static void produce_ident(turn *t) {
+    sl_server_session *s = t->session;
+    sl_server_message msg = {.type = SL_MSG_IDENT,
+                             .ident = {.file_ident = s->ident, .salt = s->salt}};
+    s->phase = SL_PHASE_WAIT_IDENT;
+    put(t, &msg);
+}
+
+/* There is never a state to transfer, which the client takes as "start from the beginning" (4.9).
+ */
+static void produce_state(turn *t) {
+    sl_server_message msg = {.type = SL_MSG_STATE, .state = {.segments = SL_STR("")}};
+    t->session->phase = SL_PHASE_WAIT_IDENT;
+    put(t, &msg);
+}
+
+static void produce_error(turn *t) {
+    sl_server_session *s = t->session;
+    sl_pending_error_write(&s->error, t->connection->options.dialect, s->number, t->out);
+    s->phase = SL_PHASE_ERROR_SENT;
+    t->any = true;
+}
+
+static void produce_unbound(turn *t) {
+    sl_server_message msg = {.type = SL_MSG_UNBOUND};
+    put(t, &msg);
+    sl_server_connection_remove(t->session);
+    t->gone = true;
+}
+
+static bool produce(turn *t, sl_status *st) {
+    switch (t->session->phase) {
+    case SL_PHASE_SEND_ERROR:
+        produce_error(t);
+        return true;
+    case SL_PHASE_SEND_UNBOUND:
+        produce_unbound(t);
+        return true;
+    case SL_PHASE_ERROR_SENT:
+        return true;
+    case SL_PHASE_SEND_IDENT:
+        produce_ident(t);
+        return true;
+    default:
+        break;
+    }
+    if (produce_reply(t)) return true;
+    if (t->session->phase == SL_PHASE_SEND_STATE)
+        produce_state(t);
+    else if (t->session->phase == SL_PHASE_ACTIVE)
+        return produce_active(t, st);
+    return true;
+}
+
+bool sl_server_session_produce(sl_server_session *session, sl_buf *out, bool *any, bool *more,
+                               bool *gone, sl_status *st) {
+    turn t = {.session = session, .connection = session->connection, .out = out};
+    if (!produce(&t, st)) return false;
+    *any = t.any;
+    *gone = t.gone;
+    /* Whether there is more is found out on the next turn, which costs nothing if there is not. */
+    *more = t.any && !t.gone;
+    return true;
+}

@@ -1,0 +1,168 @@
+/* Units of work of a server file (protocol/4-history-and-sessions.md, 6.2 and 6.3). */
+#include "base/strmap.h"
+#include "session/server_file_private.h"
+
+enum { MAX_OFFENDERS = 1024 };
+
+bool sl_server_file_note_trouble(sl_server_file *file, sl_str user, uint64_t ident) {
+    uint64_t hash =
+        user.size ? sl_hash_bytes(user.data, user.size) : sl_hash_bytes(&ident, sizeof(ident));
+    for (size_t i = 0; i < file->offender_count; i++)
+        if (file->offenders[i] == hash) return true;
+    if (file->offender_count == MAX_OFFENDERS) return false;
+    uint64_t *grown = sl_resize(file->options.alloc, file->offenders,
+                                (file->offender_count + 1) * sizeof(*grown));
+    if (!grown) return false; /* only the advice to the client becomes weaker */
+    file->offenders = grown;
+    file->offenders[file->offender_count++] = hash;
+    return false;
+}
+
+void sl_work_failures_clear(sl_server_file *file) {
+    while (file->failures) {
+        sl_work_failure *failure = file->failures;
+        file->failures = failure->next;
+        sl_delete(file->options.alloc, failure);
+    }
+}
+
+static bool allocate_all(sl_server_file *file, sl_status *st) {
+    for (sl_ident_request *r = file->requests; r; r = r->next) {
+        sl_client_file row = {
+            .type = r->type, .proxy = r->proxy, .user = sl_str_of(r->user, r->user_size)};
+        if (!r->member) continue;
+        if (!sl_server_history_allocate(file->history, &row, st)) return false;
+        r->made = row.ident;
+        r->salt = row.salt;
+    }
+    return true;
+}
+
+/* *culprit: the work that failed, or NULL. */
+static bool integrate_all(sl_server_file *file, sl_client_work ***culprit, sl_status *st) {
+    for (sl_client_work **link = &file->work; *link; link = &(*link)->next) {
+        const sl_client_work *work = *link;
+        sl_server_upload upload = {.ident = work->ident,
+                                   .entries = work->entries,
+                                   .count = work->count,
+                                   .progress = work->progress,
+                                   .locked = work->locked};
+        if (sl_server_history_integrate(file->history, &upload, st)) continue;
+        *culprit = link;
+        return false;
+    }
+    return true;
+}
+
+static bool user_of(sl_server_file *file, uint64_t ident, sl_str *user) {
+    sl_client_file row;
+    bool found = false;
+    *user = SL_STR("");
+    if (!sl_server_history_client(file->history, ident, &row, &found, NULL) || !found) return false;
+    *user = row.user;
+    return true;
+}
+
+/* Takes the client out of the queue and remembers what to tell its session. */
+static bool exclude(sl_server_file *file, sl_client_work **link, const sl_status *why,
+                    sl_status *st) {
+    sl_work_failure *failure = sl_new_zero(file->options.alloc, 1, sizeof(*failure));
+    if (!failure) return sl_fail_memory(st);
+    sl_str user;
+    failure->ident = (*link)->ident;
+    failure->code = why->code;
+    memcpy(failure->text, why->message, sizeof(failure->text));
+    if (why->code == 212 && user_of(file, failure->ident, &user))
+        failure->repeated = sl_server_file_note_trouble(file, user, failure->ident);
+    failure->next = file->failures;
+    file->failures = failure;
+    sl_client_work_drop(file, link);
+    return true;
+}
+
+/* One attempt: everything, or nothing. *excluded: a client was taken out; try again. */
+static bool attempt(sl_server_file *file, uint64_t *added, bool *excluded, sl_status *st) {
+    sl_client_work **culprit = NULL;
+    sl_status why = SL_STATUS_INIT;
+    *excluded = false;
+    if (!sl_server_history_begin(file->history, st)) return false;
+    if (allocate_all(file, &why) && integrate_all(file, &culprit, &why))
+        return sl_server_history_commit(file->history, added, st);
+    sl_server_history_rollback(file->history);
+    if (culprit && why.cls == SL_ERR_SESSION) {
+        *excluded = exclude(file, culprit, &why, st);
+        return *excluded;
+    }
+    if (st) *st = why;
+    return false;
+}
+
+static void tell_failures(sl_server_file *file) {
+    for (sl_work_failure *f = file->failures; f; f = f->next) {
+        sl_file_member *member = sl_server_file_member(file, f->ident);
+        if (member) member->vtbl->failed(member, f->code, f->repeated, f->text);
+    }
+    sl_work_failures_clear(file);
+}
+
+static void tell_idents(sl_server_file *file) {
+    while (file->requests) {
+        sl_ident_request *r = file->requests;
+        if (r->member && r->type == SL_CLIENT_INDIRECT)
+            r->member->vtbl->alloc(r->member, r->made);
+        else if (r->member)
+            r->member->vtbl->ident(r->member, r->made, r->salt);
+        sl_ident_request_drop(file, &file->requests);
+    }
+}
+
+/* Progress as the history has stored it (6.3, step 7). */
+static void settle_progress(sl_server_file *file, const sl_client_work *work) {
+    sl_file_member *member = sl_server_file_member(file, work->ident);
+    if (!member || work->progress.own <= member->progress.own) return;
+    member->progress.own = work->progress.own;
+    if (work->progress.other > member->progress.other)
+        member->progress.other = work->progress.other;
+}
+
+static void tell_news(sl_server_file *file, uint64_t added) {
+    if (added == 0) return;
+    for (sl_file_member *m = file->members, *next; m; m = next) {
+        next = m->next;
+        m->vtbl->news(m);
+    }
+    if (file->options.on_commit)
+        file->options.on_commit(file->options.ctx, file, sl_server_history_version(file->history));
+}
+
+bool sl_server_file_work(sl_server_file *file, sl_status *st) {
+    uint64_t added = 0;
+    bool excluded = true, ok = true;
+    while (ok && excluded && sl_server_file_waiting(file))
+        ok = attempt(file, &added, &excluded, st);
+    if (ok) {
+        while (file->work) {
+            settle_progress(file, file->work);
+            sl_client_work_drop(file, &file->work);
+        }
+        tell_idents(file);
+        tell_news(file, added);
+    }
+    tell_failures(file);
+    return ok;
+}
+
+bool sl_server_file_begin_write(sl_server_file *file, sl_status *st) {
+    return sl_server_history_begin_write(file->history, st);
+}
+
+bool sl_server_file_commit_write(sl_server_file *file, sl_status *st) {
+    uint64_t added = 0;
+    if (!sl_server_history_commit(file->history, &added, st)) return false;
+    tell_news(file, added);
+    return true;
+}
+
+void sl_server_file_rollback_write(sl_server_file *file) {
+    sl_server_history_rollback(file->history);
+}
