@@ -164,8 +164,8 @@ lint:
 rockspec:
 	lua5.4 rockspec/update.lua
 
-docs: core
-	$(LUA_ENV) $(LUA) doc/generate.lua
+docs:
+	lua5.4 doc/generate.lua
 
 demo: setup core
 	@$(LUA_ENV) $(LUA) examples/demo.lua

@@ -1,0 +1,381 @@
+-- Objects into and out of a class: JSON lines, CSV, Extended JSON.
+
+local core = require("syncline.core")
+local assign = require("syncline.assign")
+
+local exchange = {}
+
+---Formats by name: `jsonl` (a JSON or Extended JSON document per line), `ejson` (one array of documents,
+---or documents one after another), `csv` (first line: names of properties).
+exchange.FORMATS = { jsonl = true, ejson = true, csv = true }
+
+local function decode(text, where)
+    local value, message = core.ejson.decode(text, assign.LIST, assign.DICTIONARY)
+    if value == nil then return nil, ("%s: %s"):format(where, message), "format" end
+    return value
+end
+
+-- ---- reading documents ------------------------------------------------------------------------------
+
+local function each_json_line(file)
+    local number = 0
+    return function()
+        repeat
+            local line = file:read("*l")
+            number = number + 1
+            if not line then return nil end
+            if line:find("%S") then
+                local where = "line " .. number
+                local document, message = decode(line, where)
+                if document == nil then return false, message end
+                return document, where
+            end
+        until false
+    end
+end
+
+-- Cuts a text into the documents that stand one after another, or inside one array.
+local function each_document(file)
+    local text = file:read("*a") or ""
+    local at, number, in_array = 1, 0, false
+    local first = text:match("^%s*()%[")
+    if first then at, in_array = first + 1, true end
+    return function()
+        at = text:match("^[%s,]*()", at)
+        if at > #text then
+            if in_array then return false, "the array is not closed" end
+            return nil
+        end
+        if in_array and text:sub(at, at) == "]" then
+            if text:find("%S", at + 1) then return false, "there is something after the array" end
+            return nil
+        end
+        number = number + 1
+        local depth, position, in_string = 0, at, false
+        repeat
+            local byte = text:sub(position, position)
+            if in_string then
+                if byte == "\\" then position = position + 1 elseif byte == "\"" then in_string = false end
+            elseif byte == "\"" then
+                in_string = true
+            elseif byte == "{" or byte == "[" then
+                depth = depth + 1
+            elseif byte == "}" or byte == "]" then
+                depth = depth - 1
+            end
+            position = position + 1
+        until depth <= 0 or position > #text + 1
+        local document, message = decode(text:sub(at, position - 1), "document " .. number)
+        at = position
+        if document == nil then return false, message end
+        return document, "document " .. number
+    end
+end
+
+-- One record of CSV: fields may be quoted, quotes doubled, and quoted fields may span lines.
+local function csv_record(file)
+    local line = file:read("*l")
+    if not line then return nil end
+    local fields, at = {}, 1
+    repeat
+        if line:sub(at, at) == "\"" then
+            local out, from = {}, at + 1
+            while true do
+                local quote = line:find("\"", from, true)
+                if not quote then
+                    local more = file:read("*l")
+                    if not more then return false, "a quoted field is not closed" end
+                    line = line .. "\n" .. more
+                elseif line:sub(quote + 1, quote + 1) == "\"" then
+                    out[#out + 1] = line:sub(from, quote)
+                    from = quote + 2
+                else
+                    out[#out + 1] = line:sub(from, quote - 1)
+                    at = quote + 1
+                    break
+                end
+            end
+            fields[#fields + 1] = { table.concat(out), true }
+        else
+            local stop = line:find(",", at, true) or #line + 1
+            fields[#fields + 1] = { (line:sub(at, stop - 1):gsub("\r$", "")), false }
+            at = stop
+        end
+        if line:sub(at, at) == "\r" then at = at + 1 end
+        local more = line:sub(at, at) == ","
+        at = at + 1
+    until not more
+    return fields
+end
+
+local BOOLEANS = { ["true"] = true, ["false"] = false, ["1"] = true, ["0"] = false }
+
+-- A cell for a property; collections, links and embedded objects are written as Extended JSON.
+local function from_cell(property, cell)
+    local text, quoted = cell[1], cell[2]
+    if text == "" and not quoted then return nil end
+    if not property or property.collection ~= "single" or property.type == "mixed" or property.type == "link" then
+        local value = core.ejson.decode(text, assign.LIST, assign.DICTIONARY)
+        if value == nil then return text end
+        return value
+    end
+    local kind = property.type
+    if kind == "int" then return core.int64(text) end
+    if kind == "bool" then
+        if BOOLEANS[text] == nil then error(("'%s' is neither true nor false"):format(text), 0) end
+        return BOOLEANS[text]
+    end
+    if kind == "float" or kind == "double" then
+        return tonumber(text) or error(("'%s' is no number"):format(text), 0)
+    end
+    if kind == "binary" then
+        local value = core.ejson.decode(("{\"$binary\":{\"base64\":\"%s\",\"subType\":\"00\"}}"):format(text))
+        return value or error("base64 text expected", 0)
+    end
+    if kind == "timestamp" then return core.timestamp(text) end
+    return text
+end
+
+local function each_csv(file, class)
+    local header, message = csv_record(file)
+    if not header then return function() return header, message end end
+    local names, number = {}, 1
+    for i, cell in ipairs(header) do names[i] = i == 1 and cell[1]:gsub("^\239\187\191", "") or cell[1] end
+    return function()
+        local record, problem = csv_record(file)
+        number = number + 1
+        if not record then return record, problem end
+        local where, document = "record " .. number, {}
+        if #record ~= #names then
+            return false, ("%s: %d fields expected, got %d"):format(where, #names, #record)
+        end
+        for i, cell in ipairs(record) do
+            local property = class and (class.by_name[names[i]] or class.key and class.key.name == names[i] and class.key)
+            local ok, value = pcall(from_cell, property, cell)
+            if not ok then
+                local why = tostring(value):gsub("^.-bad argument #1 to '[^']*' ", "")
+                return false, ("%s, column '%s': %s"):format(where, names[i], why)
+            end
+            document[names[i]] = value
+        end
+        return document, where
+    end
+end
+
+---An iterator over the documents of a file: each step gives a table and where it stands, or false and
+---what is wrong, or nil at the end.
+---@param file file*
+---@param format string
+---@param class table|nil class of the target, for the types of CSV cells
+function exchange.documents(file, format, class)
+    if format == "csv" then return each_csv(file, class) end
+    if format == "ejson" then return each_document(file) end
+    return each_json_line(file)
+end
+
+-- ---- import -----------------------------------------------------------------------------------------
+
+local function type_of(value)
+    if type(value) == "table" then
+        if getmetatable(value) ~= assign.LIST then return "mixed" end
+        local inner
+        for _, element in ipairs(value) do
+            local kind = type_of(element)
+            if inner and inner ~= kind then return "mixed[]" end
+            inner = kind
+        end
+        if not inner or inner:find("[%[%]]") then return inner and "mixed" or "mixed[]" end
+        return inner == "null" and "mixed[]" or inner .. "[]"
+    end
+    return core.typeof(value)
+end
+
+local KEYS = { int = true, string = true, objectid = true, uuid = true }
+
+---A schema for documents that have none: every property optional, of the type that all documents
+---agree on, `mixed` where they do not; `_id` is the primary key if every document has one.
+---@param name string class
+---@param documents table[]
+---@return table classes for `realm:update_schema`
+function exchange.infer(name, documents)
+    local types, with_id = {}, 0
+    for _, document in ipairs(documents) do
+        for property, value in pairs(document) do
+            local kind = type_of(value)
+            if kind ~= "null" then
+                local known = types[property]
+                if known == "int" and kind == "double" or known == "double" and kind == "int" then kind = "double"
+                elseif known and known ~= kind then kind = "mixed" end
+                types[property] = kind
+            elseif types[property] == nil then
+                types[property] = false
+            end
+        end
+        if document._id ~= nil then with_id = with_id + 1 end
+    end
+    local class = { name = name, properties = {} }
+    for property, kind in pairs(types) do
+        kind = kind or "mixed"
+        if kind ~= "mixed" and not kind:find("%[%]$") and property ~= "_id" then kind = kind .. "?" end
+        class.properties[property] = kind
+    end
+    if with_id == #documents and KEYS[types._id] then class.primary_key = "_id" end
+    return { class }
+end
+
+---Imports documents into a class.
+---
+---Options: `policy` (as `realm:create`), `batch` (objects per transaction, default 1000), `progress`
+---(function called with the count after every batch).
+---@param realm syncline.Realm
+---@param class_name string
+---@param documents fun(): table|false|nil, string|nil
+---@param options table|nil
+---@return integer|nil count
+---@return string|nil message
+---@return string|number|nil code
+function exchange.import(realm, class_name, documents, options)
+    options = options or {}
+    local batch, count, finished = options.batch or 1000, 0, false
+    while not finished do
+        local problem
+        local written = 0
+        local ok, message, code = realm:write(function()
+            while written < batch do
+                local document, where = documents()
+                if document == nil then
+                    finished = true
+                    return
+                elseif document == false then
+                    problem = where
+                    realm:cancel()
+                end
+                local fine, why = pcall(realm.create, realm, class_name, document, options.policy)
+                if not fine then
+                    if type(why) == "table" then error(why, 0) end
+                    problem = ("%s: %s"):format(where, (tostring(why):gsub("^[^:]+:%d+: ", "")))
+                    realm:cancel()
+                end
+                written = written + 1
+            end
+        end)
+        if problem then return nil, ("%s (%d objects were imported before)"):format(problem, count), "format" end
+        if not ok then return nil, message, code end
+        count = count + written
+        if options.progress then options.progress(count) end
+    end
+    return count
+end
+
+-- ---- export -----------------------------------------------------------------------------------------
+
+local WRAP = { binary = core.binary, float = core.float, double = core.double }
+
+-- A property as a value that Extended JSON can tell the type of.
+local function typed(property, value)
+    local wrap = WRAP[property.type]
+    if not wrap or value == nil then return value end
+    if property.collection == "single" then return value == core.null and value or wrap(value) end
+    local out = setmetatable({}, getmetatable(value))
+    for key, element in pairs(value) do out[key] = element == core.null and element or wrap(element) end
+    return out
+end
+
+local function embedded(classes, property, value)
+    local class = classes[property.target]
+    if value == nil or value == core.null then return value end
+    local function one(object)
+        local out = setmetatable({}, assign.DICTIONARY)
+        for _, inner in ipairs(class.properties) do
+            local content = object[inner.name]
+            if inner.embedded then
+                out[inner.name] = embedded(classes, inner, content)
+            else
+                out[inner.name] = typed(inner, content)
+            end
+        end
+        return out
+    end
+    if property.collection == "single" then return one(value) end
+    local out = setmetatable({}, getmetatable(value))
+    for key, element in pairs(value) do out[key] = element == core.null and element or one(element) end
+    return out
+end
+
+---An object as a table of values that keep their types in Extended JSON, and the names in order.
+---@param object syncline.Object
+---@return table document
+---@return string[] names
+function exchange.document(object)
+    local classes = object:anchor().realm.classes
+    local class, plain = classes[object:class()], assign.to_table(object)
+    local out, names = {}, {}
+    if class.key then
+        names[1] = class.key.name
+        out[class.key.name] = plain[class.key.name]
+    end
+    for _, property in ipairs(class.properties) do
+        names[#names + 1] = property.name
+        if property.embedded then
+            out[property.name] = embedded(classes, property, plain[property.name])
+        else
+            out[property.name] = typed(property, plain[property.name])
+        end
+    end
+    return out, names
+end
+
+local function csv_cell(value)
+    if value == nil or value == core.null then return "" end
+    local text
+    local kind = core.typeof(value)
+    if kind == "string" then
+        text = value
+    elseif kind == "int" or kind == "bool" or kind == "objectid" or kind == "uuid" or kind == "timestamp"
+        or kind == "decimal" then
+        text = tostring(value)
+    elseif kind == "double" or kind == "float" then
+        text = ("%.17g"):format(type(value) == "number" and value or value:tonumber())
+    elseif kind == "binary" then
+        text = core.ejson.encode(value):match("\"base64\":\"([^\"]*)\"")
+    else
+        text = core.ejson.encode(value, "relaxed")
+    end
+    if text == "" or text:find("[\",\r\n]") or text:find("^%s") or text:find("%s$") then
+        text = "\"" .. text:gsub("\"", "\"\"") .. "\""
+    end
+    return text
+end
+
+---Writes objects to `file` and returns how many.
+---@param objects syncline.Results
+---@param file file*
+---@param format string
+---@return integer
+function exchange.export(objects, file, format)
+    local count, header = 0, false
+    if format == "ejson" then file:write("[") end
+    for object in objects:each() do
+        local document, names = exchange.document(object)
+        if format == "csv" then
+            if not header then
+                local cells = {}
+                for i, name in ipairs(names) do cells[i] = csv_cell(name) end
+                file:write(table.concat(cells, ","), "\n")
+                header = true
+            end
+            local cells = {}
+            for i, name in ipairs(names) do cells[i] = csv_cell(document[name]) end
+            file:write(table.concat(cells, ","), "\n")
+        elseif format == "ejson" then
+            file:write(count > 0 and ",\n" or "\n", core.ejson.encode(document, "canonical", names))
+        else
+            file:write(core.ejson.encode(document, "relaxed", names), "\n")
+        end
+        count = count + 1
+    end
+    if format == "ejson" then file:write("\n]\n") end
+    return count
+end
+
+return exchange
