@@ -199,6 +199,8 @@ bool sl_realm_erase_property(sl_realm *realm, sl_class *cls, uint32_t index, sl_
 
 /* Notes that `from` holds a link to (class, key). False: no memory. */
 bool sl_link_note(sl_realm *realm, sl_cell *from, const sl_link *link);
+/* Notes every link of the cell's object. */
+bool sl_link_note_all(sl_realm *realm, sl_cell *from);
 /* Whether the target exists. */
 bool sl_link_alive(sl_realm *realm, const sl_link *link, bool *alive, sl_status *st);
 /* Whether `link` names (class_name, key). */

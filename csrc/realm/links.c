@@ -44,6 +44,30 @@ bool sl_link_note(sl_realm *realm, sl_cell *from, const sl_link *link) {
     return true;
 }
 
+static bool note_node(sl_realm *realm, sl_cell *from, const sl_node *node) {
+    switch (node->kind) {
+    case SL_NODE_VALUE:
+        return node->value.type != SL_TYPE_LINK || sl_link_note(realm, from, node->value.link);
+    case SL_NODE_DICT:
+        for (uint32_t i = 0; i < sl_dict_count(node->dict); i++)
+            if (!note_node(realm, from, &sl_dict_at(node->dict, i)->node)) return false;
+        return true;
+    case SL_NODE_OBJECT:
+        for (uint32_t i = 0; i < node->object->value_count; i++)
+            if (!note_node(realm, from, &node->object->values[i])) return false;
+        return true;
+    default:
+        for (uint32_t i = 0; i < sl_list_count(node->list); i++)
+            if (!note_node(realm, from, sl_list_at(node->list, i))) return false;
+        return true;
+    }
+}
+
+bool sl_link_note_all(sl_realm *realm, sl_cell *from) {
+    sl_node object = {.kind = SL_NODE_OBJECT, .object = from->object};
+    return note_node(realm, from, &object);
+}
+
 bool sl_link_alive(sl_realm *realm, const sl_link *link, bool *alive, sl_status *st) {
     bool missing;
     *alive = false;

@@ -76,8 +76,9 @@ bool sl_realm_rollback_to(sl_realm *realm, sl_savepoint point, sl_status *st);
 /* Pointers to objects, nodes, lists and dictionaries handed out by any function of this room are
  * valid until the next call that changes the realm, commits, discards or trims. */
 
-/* Forgets unchanged objects, and keys known to be absent, until at most `keep` are in memory. Nothing without a source or in a
- * transaction. sl_realm_commit calls it with options.cache_objects. */
+/* Forgets unchanged objects, and keys known to be absent, until at most `keep` are in memory.
+ * Nothing without a source or in a transaction. sl_realm_commit calls it with
+ * options.cache_objects. */
 void sl_realm_trim(sl_realm *realm, size_t keep);
 /* Forgets everything and loads the schema again, after the source was changed behind the realm's
  * back. Not in a transaction. */

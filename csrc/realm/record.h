@@ -1,6 +1,9 @@
 /* record.h - local writes: each changes the realm and appends the instructions that a peer has to
  * see, byte for byte as the reference recorder does (protocol/2-changeset.md, 12).
  *
+ * In a transaction begun with sl_realm_begin the same calls write without recording (the write of a
+ * client reset, a realm that is not synchronized).
+ *
  * Refused writes (12.10 and wrong types, missing objects, ...) fail with SL_ERR_USAGE and leave
  * realm and changeset as they were. After SL_ERR_MEMORY or SL_ERR_STORAGE the transaction must be
  * discarded. */
