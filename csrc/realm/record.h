@@ -27,9 +27,10 @@ typedef struct sl_schema_definition {
     uint32_t count;
 } sl_schema_definition;
 
-/* Checks the rules of 12.4 for synchronized files without touching anything. `strict_ids`: also
- * demand a key property named `_id` in every top-level class (needed with SDK clients). */
-bool sl_schema_validate(const sl_schema_definition *definition, bool strict_ids, sl_status *st);
+/* Checks the rules of 12.4 for synchronized files without touching anything. `sdk_rules`: also
+ * those that only SDK clients need: a key property named `_id` in every top-level class, no ring of
+ * embedded classes. */
+bool sl_schema_validate(const sl_schema_definition *definition, bool sdk_rules, sl_status *st);
 /* Additive migration: adds what is missing in the order of the SDKs, leaves what is surplus, and
  * refuses with SL_ERR_USAGE "SCHEMA" a change of type, nullability, collection, target, kind or
  * key. *changed (may be NULL) tells whether anything was recorded. */

@@ -17,12 +17,12 @@ static const sl_class *find(const sl_schema_definition *definition, sl_str name)
     return NULL;
 }
 
-static bool check_key(const sl_class *cls, bool strict_ids, sl_status *st) {
+static bool check_key(const sl_class *cls, bool sdk_rules, sl_status *st) {
     if (cls->kind == SL_TABLE_EMBEDDED)
         return !cls->has_key || wrong(cls, NULL, "an embedded class has no key property", st);
     if (!cls->has_key)
-        return !strict_ids || wrong(cls, NULL, "a key property named _id is needed", st);
-    if (strict_ids && !sl_str_eq(cls->key_name, SL_STR("_id")))
+        return !sdk_rules || wrong(cls, NULL, "a key property named _id is needed", st);
+    if (sdk_rules && !sl_str_eq(cls->key_name, SL_STR("_id")))
         return wrong(cls, NULL, "the key property has to be named _id", st);
     switch (cls->key_type) {
     case SL_TYPE_INT:
@@ -64,20 +64,43 @@ static bool check_property(const sl_schema_definition *definition, const sl_clas
     return property->type != SL_TYPE_LINK || check_link(definition, cls, property, st);
 }
 
-/* Whether embedded class `cls` holds, through embedded classes only, the class `wanted`. */
-static bool holds(const sl_schema_definition *definition, const sl_class *cls,
-                  const sl_class *wanted, uint32_t depth) {
-    for (uint32_t i = 0; i < cls->property_count && depth <= definition->count; i++) {
+/* Whether the class holds an embedded class that is not marked. */
+static bool holds_unmarked(const sl_schema_definition *definition, const sl_class *cls,
+                           const bool *marked) {
+    for (uint32_t i = 0; i < cls->property_count; i++) {
         const sl_property *property = &cls->properties[i];
         if (property->type != SL_TYPE_LINK) continue;
         const sl_class *target = find(definition, property->target);
-        if (!target || target->kind != SL_TABLE_EMBEDDED) continue;
-        if (target == wanted || holds(definition, target, wanted, depth + 1)) return true;
+        if (target && target->kind == SL_TABLE_EMBEDDED && !marked[target - definition->classes])
+            return true;
     }
     return false;
 }
 
-bool sl_schema_validate(const sl_schema_definition *definition, bool strict_ids, sl_status *st) {
+/* Marks embedded classes that hold only marked ones until nothing changes; what is left lies on, or
+ * leads to, a cycle. */
+static bool check_cycles(const sl_schema_definition *definition, sl_status *st) {
+    bool *marked = sl_new_zero(NULL, definition->count + 1, sizeof *marked);
+    if (!marked) return sl_fail_memory(st);
+    bool more = true;
+    while (more) {
+        more = false;
+        for (uint32_t i = 0; i < definition->count; i++) {
+            if (marked[i] || definition->classes[i].kind != SL_TABLE_EMBEDDED) continue;
+            if (holds_unmarked(definition, &definition->classes[i], marked)) continue;
+            marked[i] = more = true;
+        }
+    }
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < definition->count; i++)
+        if (!marked[i] && definition->classes[i].kind == SL_TABLE_EMBEDDED)
+            ok = wrong(&definition->classes[i], NULL, "embedded classes hold one another in a ring",
+                       st);
+    sl_delete(NULL, marked);
+    return ok;
+}
+
+bool sl_schema_validate(const sl_schema_definition *definition, bool sdk_rules, sl_status *st) {
     for (uint32_t i = 0; i < definition->count; i++) {
         const sl_class *cls = &definition->classes[i];
         sl_status cause = SL_STATUS_INIT;
@@ -85,11 +108,11 @@ bool sl_schema_validate(const sl_schema_definition *definition, bool strict_ids,
         if (find(definition, cls->name) != cls)
             return wrong(cls, NULL, "the class is declared twice", st);
         if (cls->kind > SL_TABLE_ASYMMETRIC) return wrong(cls, NULL, "unknown kind of class", st);
-        if (!check_key(cls, strict_ids, st)) return false;
+        if (!check_key(cls, sdk_rules, st)) return false;
         if (cls->property_count > SL_MAX_PROPERTIES)
             return wrong(cls, NULL, "it has too many properties", st);
         for (uint32_t k = 0; k < cls->property_count; k++)
             if (!check_property(definition, cls, k, st)) return false;
     }
-    return true;
+    return !sdk_rules || check_cycles(definition, st);
 }
