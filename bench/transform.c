@@ -7,7 +7,7 @@
 #include "support.h"
 #include "transform/transform.h"
 
-enum { LEFT_FILE = 2, RIGHT_FILE = 3, SMALL_ROUND = 20000 };
+enum { LEFT_FILE = 2, RIGHT_FILE = 3, SMALL_ROUND = 2000 };
 
 /* Encoded changesets of one side. */
 typedef struct encoded {

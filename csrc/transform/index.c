@@ -302,12 +302,12 @@ static bool file_node(sl_merge *m, uint32_t entry, sl_instruction *in, uint32_t 
     if (!object) return false;
     file_in_object(object, node);
     note_oddity(m->index, object, in);
-    if (!sl_op_has_path(in->op) || m->options.no_index) return true;
+    if (!sl_op_has_path(in->op) || m->index->plain) return true;
     return file_path(m, node);
 }
 
 static bool scan_incoming(sl_merge *m, const hash_filter *filter) {
-    bool everything = m->options.no_index || m->index->local_erasers;
+    bool everything = m->index->plain || m->index->local_erasers;
     object_hasher hasher = {NULL, 0, 0};
     uint32_t number = 0;
     for (uint32_t e = 0; e < m->incoming.count; e++) {
@@ -323,11 +323,21 @@ static bool scan_incoming(sl_merge *m, const hash_filter *filter) {
     return true;
 }
 
+/* Below this many pairs, looking at each of them is cheaper than any index. */
+enum { FEW_PAIRS = 48 };
+
+static bool few_pairs(const sl_merge *m) {
+    size_t n = m->local.instructions, k = m->incoming.instructions;
+    return n <= FEW_PAIRS && k <= FEW_PAIRS && n * k <= FEW_PAIRS;
+}
+
 bool sl_index_build(sl_merge *m) {
-    hash_filter filter;
+    hash_filter filter = {NULL, 0};
     sl_merge_index *index = m->index;
     index->last = &index->all;
+    index->plain = m->options.no_index || few_pairs(m);
     index->fields.arena = index->branches.arena = &m->scratch;
+    if (index->plain) return scan_incoming(m, &filter);
     index->local_hashes =
         sl_arena_alloc(&m->scratch, m->local.instructions * sizeof *index->local_hashes);
     if (!index->local_hashes) return sl_merge_no_memory(m) == 0;

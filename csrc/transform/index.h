@@ -51,8 +51,9 @@ typedef struct sl_merge_index {
     sl_merge_run *compact_runs;
     sl_merge_object *odd_objects;
     sl_merge_node *pending; /* local ERASE_COLUMN just made by F4, to be merged with the rest */
-    uint32_t *local_hashes; /* per local instruction; NULL: everything is visited */
+    uint32_t *local_hashes; /* of the object of each local instruction; NULL if plain */
     bool local_erasers;
+    bool plain; /* every pair is visited: on demand, or because there are only a few */
 } sl_merge_index;
 
 /* Looks through both sides and files the incoming instructions that matter. False: failed. */

@@ -64,19 +64,29 @@ const sl_matrix_cell *sl_matrix_nested(uint8_t outer) {
     return &nested[rank_of[outer]];
 }
 
-uint32_t sl_matrix_partners(uint8_t op) {
-    uint32_t partners = 0;
-    for (uint8_t other = 0; other < SL_OP_COUNT; other++)
-        if (sl_matrix_flat(op, other)->apply) partners |= 1u << other;
-    return partners;
-}
+#define BIT(name) (1u << SL_OP_##name)
+#define LIST_OPS  (BIT(ARRAY_INSERT) | BIT(ARRAY_MOVE) | BIT(ARRAY_ERASE))
+#define SET_OPS   (BIT(SET_INSERT) | BIT(SET_ERASE))
 
-uint32_t sl_matrix_outers(void) {
-    uint32_t outers = 0;
-    for (uint8_t op = 0; op < SL_OP_COUNT; op++)
-        if (sl_matrix_nested(op)->apply) outers |= 1u << op;
-    return outers;
-}
+/* The cells of `flat` that are not empty, as bit sets; a test compares the two. */
+const uint32_t sl_matrix_partners[SL_OP_COUNT] = {
+    [SL_OP_ADD_TABLE] = BIT(ADD_TABLE) | BIT(ERASE_TABLE),
+    [SL_OP_ERASE_TABLE] = BIT(ADD_TABLE) | BIT(ERASE_TABLE) | BIT(ADD_COLUMN),
+    [SL_OP_CREATE_OBJECT] = BIT(ERASE_OBJECT),
+    [SL_OP_ERASE_OBJECT] = BIT(CREATE_OBJECT) | BIT(ERASE_OBJECT),
+    [SL_OP_UPDATE] = BIT(UPDATE) | BIT(ADD_INTEGER) | BIT(ERASE_COLUMN) | BIT(CLEAR) | LIST_OPS,
+    [SL_OP_ADD_INTEGER] = BIT(UPDATE) | BIT(CLEAR),
+    [SL_OP_ADD_COLUMN] = BIT(ERASE_TABLE) | BIT(ADD_COLUMN) | BIT(ERASE_COLUMN),
+    [SL_OP_ERASE_COLUMN] = BIT(ADD_COLUMN) | BIT(ERASE_COLUMN) | BIT(UPDATE),
+    [SL_OP_ARRAY_INSERT] = BIT(UPDATE) | LIST_OPS,
+    [SL_OP_ARRAY_MOVE] = BIT(UPDATE) | LIST_OPS,
+    [SL_OP_ARRAY_ERASE] = BIT(UPDATE) | LIST_OPS,
+    [SL_OP_CLEAR] = BIT(UPDATE) | BIT(ADD_INTEGER) | BIT(CLEAR) | SET_OPS,
+    [SL_OP_SET_INSERT] = BIT(CLEAR) | SET_OPS,
+    [SL_OP_SET_ERASE] = BIT(CLEAR) | SET_OPS,
+};
+const uint32_t sl_matrix_outers =
+    BIT(ERASE_TABLE) | BIT(ERASE_OBJECT) | BIT(UPDATE) | BIT(ADD_INTEGER) | BIT(CLEAR) | LIST_OPS;
 
 /* What an observer is told about: the two operands before the rule. */
 typedef struct before_rule {

@@ -64,7 +64,8 @@ typedef struct sl_merge_side {
     size_t instructions;
 } sl_merge_side;
 
-/* Strings of all changesets to numbers. Open addressing, never full. */
+/* Strings of all changesets to numbers. While there are few, `slots` is NULL; then open addressing,
+ * never full. */
 typedef struct sl_symbol_slot {
     uint32_t hash, number; /* number + 1; 0 = free */
 } sl_symbol_slot;

@@ -23,8 +23,8 @@ const sl_matrix_cell *sl_matrix_flat(uint8_t op, uint8_t other);
 const sl_matrix_cell *sl_matrix_nested(uint8_t outer);
 /* Bit set (1 << op) of the kinds that have a flat rule with `op`, and of those that can be outer.
  */
-uint32_t sl_matrix_partners(uint8_t op);
-uint32_t sl_matrix_outers(void);
+extern const uint32_t sl_matrix_partners[SL_OP_COUNT];
+extern const uint32_t sl_matrix_outers;
 
 /* Merges a local and an incoming instruction in place (3.5). False: `m` has failed. */
 bool sl_merge_pair(sl_merge *m, sl_merge_node *local, sl_merge_node *incoming);

@@ -49,10 +49,10 @@ sl_merge_node *sl_run_after(sl_merge_run *run, sl_merge_node *node) {
 bool sl_run_concerns(const sl_merge_run *run, uint8_t op, uint16_t path_size) {
     if (!run->head) return false;
     if (path_size >= run->shortest && path_size <= run->longest &&
-        (run->kinds & sl_matrix_partners(op)))
+        (run->kinds & sl_matrix_partners[op]))
         return true;
-    if (run->longest > path_size && (sl_matrix_outers() >> op & 1)) return true;
-    return run->shortest < path_size && (run->kinds & sl_matrix_outers());
+    if (run->longest > path_size && (sl_matrix_outers >> op & 1)) return true;
+    return run->shortest < path_size && (run->kinds & sl_matrix_outers);
 }
 
 bool sl_run_accepts(const sl_merge_run *run, const sl_merge_node *local) {

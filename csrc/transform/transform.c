@@ -3,6 +3,7 @@
 #include "transform/index.h"
 #include "transform/order.h"
 #include "transform/quirks.h"
+#include "transform/stream.h"
 #include "transform/symbol.h"
 
 /* ---- the two sides ---- */
@@ -223,7 +224,7 @@ static bool visit_in_object(sl_merge *m, sl_merge_node *local, sl_merge_object *
 }
 
 static bool visit(sl_merge *m, sl_merge_node *local, sl_merge_object *object) {
-    if (m->options.no_index || local->op == SL_OP_ERASE_TABLE || local->op == SL_OP_ERASE_COLUMN) {
+    if (m->index->plain || local->op == SL_OP_ERASE_TABLE || local->op == SL_OP_ERASE_COLUMN) {
         if (object) local->object = object->number;
         return visit_all(m, local, m->index->all.next);
     }
@@ -234,7 +235,7 @@ static bool visit(sl_merge *m, sl_merge_node *local, sl_merge_object *object) {
 
 /* True if no incoming instruction can matter to a local one that addresses `object`. */
 static bool is_free(const sl_merge *m, const sl_merge_object *object) {
-    return !object && m->index->erasers.count == 0 && !m->options.no_index;
+    return !object && m->index->erasers.count == 0 && !m->index->plain;
 }
 
 static void note_meeting(sl_merge *m, uint32_t entry, sl_merge_object *object,
@@ -243,14 +244,16 @@ static void note_meeting(sl_merge *m, uint32_t entry, sl_merge_object *object,
     if (sl_quirk_looks_modified(in)) m->local.entries[entry].item->modified = true;
 }
 
-static bool merge_instruction(sl_merge *m, uint32_t entry, sl_instruction *in, uint32_t hash) {
+static bool merge_instruction(sl_merge *m, uint32_t entry, sl_instruction *in,
+                              const uint32_t *hash) {
     uint64_t path[SL_MAX_PATH];
     sl_merge_node local;
     sl_merge_object *object = NULL;
     if (in->op >= SL_OP_CREATE_OBJECT && in->op != SL_OP_ADD_COLUMN &&
         in->op != SL_OP_ERASE_COLUMN) {
         uint32_t class_name = sl_symbol_of(m, &m->local.entries[entry], in->class_name);
-        object = sl_index_object(m->index, class_name, &in->key, hash);
+        object = sl_index_object(m->index, class_name, &in->key,
+                                 hash ? *hash : sl_index_hash(class_name, &in->key));
         if (is_free(m, object)) return true;
         if (object) note_meeting(m, entry, object, in);
     }
@@ -261,11 +264,13 @@ static bool merge_instruction(sl_merge *m, uint32_t entry, sl_instruction *in, u
 }
 
 static bool merge_sides(sl_merge *m) {
-    const uint32_t *hash = m->index->local_hashes;
+    const uint32_t *hashes = m->index->local_hashes;
+    size_t number = 0;
     for (uint32_t e = 0; e < m->local.count; e++) {
         const sl_changeset *cs = m->local.entries[e].cs;
-        for (uint32_t j = 0; j < cs->count; j++)
-            if (!merge_instruction(m, e, &cs->instructions[j], *hash++)) return false;
+        for (uint32_t j = 0; j < cs->count; j++, number++)
+            if (!merge_instruction(m, e, &cs->instructions[j], hashes ? &hashes[number] : NULL))
+                return false;
     }
     return true;
 }
@@ -347,17 +352,48 @@ static bool close_side(sl_merge *m, sl_merge_side *side) {
 static bool run_merge(sl_merge *m) {
     if (!sl_order_entries(m)) return false;
     if (m->local.instructions == 0 || m->incoming.instructions == 0) return true;
-    if (!sl_index_build(m) || !merge_sides(m)) return false;
-    store_incoming(m);
+    if (sl_stream_fits(m)) {
+        if (!sl_stream_merge(m)) return false;
+    } else {
+        if (!sl_index_build(m) || !merge_sides(m)) return false;
+        store_incoming(m);
+    }
     return close_side(m, &m->local) && close_side(m, &m->incoming);
+}
+
+/* The first piece of scratch memory, which is all that a small merge needs, comes from the stack.
+ */
+typedef struct first_memory {
+    sl_alloc alloc;
+    const sl_alloc *rest;
+    bool taken;
+    _Alignas(16) char block[4096];
+} first_memory;
+
+static void *first_memory_realloc(void *ctx, void *block, size_t size) {
+    first_memory *self = ctx;
+    if (block == self->block) return NULL; /* only ever freed */
+    if (!block && !self->taken && size <= sizeof self->block) {
+        self->taken = true;
+        return self->block;
+    }
+    return sl_resize(self->rest, block, size);
+}
+
+static const sl_alloc *first_memory_init(first_memory *self, const sl_alloc *rest) {
+    self->alloc = (sl_alloc){first_memory_realloc, self};
+    self->rest = rest;
+    self->taken = false;
+    return &self->alloc;
 }
 
 bool sl_transform(sl_merge_item *local, size_t local_count, sl_merge_item *incoming,
                   size_t incoming_count, const sl_merge_options *options, sl_status *st) {
     sl_merge_index index = {.last = NULL};
     sl_merge m = {.st = st, .index = &index};
+    first_memory first;
     if (options) m.options = *options;
-    sl_arena_init(&m.scratch, m.options.alloc);
+    sl_arena_init(&m.scratch, first_memory_init(&first, m.options.alloc));
     bool ok = open_side(&m, &m.local, local, local_count, NULL) &&
               open_side(&m, &m.incoming, incoming, incoming_count,
                         local_count ? &m.local.entries[0] : NULL) &&
