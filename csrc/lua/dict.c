@@ -23,8 +23,8 @@ static int dict_get(lua_State *L) {
 }
 
 static int dict_index(lua_State *L) {
-    check_dict(L);
     if (sl_lua_push_method(L)) return 1;
+    check_dict(L);
     return lua_type(L, 2) == LUA_TSTRING ? dict_get(L) : 0;
 }
 
@@ -77,6 +77,7 @@ void sl_lua_open_dict(lua_State *L) {
                                        {"make", sl_lua_place_make},
                                        {"clear", sl_lua_collection_clear},
                                        {"count", sl_lua_collection_count},
+                                       {"element_type", sl_lua_collection_element_type},
                                        {"each", sl_lua_collection_each},
                                        {NULL, NULL}};
     sl_lua_register_place(L, SL_LUA_PLACE_DICT, "dictionary", metamethods, methods);

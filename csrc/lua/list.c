@@ -18,8 +18,8 @@ static uint32_t check_position(lua_State *L, int index, uint32_t size, bool appe
 }
 
 static int list_index(lua_State *L) {
-    const sl_lua_place *self = check_list(L);
     if (sl_lua_push_method(L)) return 1;
+    const sl_lua_place *self = check_list(L);
     int64_t position;
     if (!sl_lua_to_int(L, 2, &position) || position < 1 || position > UINT32_MAX) return 0;
     return sl_lua_push_element(L, self, (uint32_t)(position - 1), false);
@@ -132,6 +132,7 @@ void sl_lua_open_list(lua_State *L) {
                                        {"make", sl_lua_place_make},
                                        {"clear", sl_lua_collection_clear},
                                        {"count", sl_lua_collection_count},
+                                       {"element_type", sl_lua_collection_element_type},
                                        {"each", sl_lua_collection_each},
                                        {NULL, NULL}};
     sl_lua_register_place(L, SL_LUA_PLACE_LIST, "list", metamethods, methods);

@@ -43,6 +43,9 @@ static int push_property(lua_State *L, sl_lua_place *self, sl_str name) {
 }
 
 static int object_index(lua_State *L) {
+    /* A closed realm has no schema to look into, but object:is_valid() must still be callable. */
+    const sl_lua_place *raw = sl_lua_test_place(L, 1);
+    if (raw && raw->owner->head.closed && sl_lua_push_method(L)) return 1;
     sl_lua_place *self = sl_lua_check_place_kind(L, 1, SL_LUA_PLACE_OBJECT);
     const sl_class *cls = class_of(L, self);
     if (lua_type(L, 2) == LUA_TSTRING) {

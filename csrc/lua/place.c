@@ -261,6 +261,11 @@ static int place_tostring(lua_State *L) {
     return 1;
 }
 
+static const uint8_t node_kinds[] = {[SL_LUA_PLACE_OBJECT] = SL_NODE_OBJECT,
+                                     [SL_LUA_PLACE_LIST] = SL_NODE_LIST,
+                                     [SL_LUA_PLACE_SET] = SL_NODE_SET,
+                                     [SL_LUA_PLACE_DICT] = SL_NODE_DICT};
+
 /* place:is_valid(): whether what it names still exists. */
 static int place_is_valid(lua_State *L) {
     sl_lua_place *self = sl_lua_test_place(L, 1);
@@ -274,7 +279,8 @@ static int place_is_valid(lua_State *L) {
         bool ok = place->property.size
                       ? sl_realm_get(realm, place, &view, &valid, &st)
                       : sl_realm_exists(realm, place->class_name, &place->key, &valid, &st);
-        if (!ok) valid = false;
+        if (!ok || (valid && place->property.size && view.kind != node_kinds[self->kind]))
+            valid = false;
     }
     lua_pushboolean(L, valid);
     return 1;

@@ -6,11 +6,7 @@
 #include "realm/change.h"
 #include "realm/state.h"
 #include "store/memory_store.h"
-#if __has_include("store/sqlite_store.h")
 #include "store/sqlite_store.h"
-#else
-#define sl_sqlite_open(store, path, options, st) sl_memory_open(NULL, store, st)
-#endif
 
 #include <stdlib.h>
 
@@ -39,7 +35,7 @@ static void realm_close(lua_State *L, void *self) {
 static bool open_parts(sl_lua_realm *self, const char *path, bool fast, sl_status *st) {
     bool memory = strcmp(path, ":memory:") == 0;
     if (!(memory ? sl_memory_open(NULL, &self->store, st)
-                 : sl_sqlite_open(&self->store, path, NULL, st)))
+                 : sl_sqlite_open(path, NULL, &self->store, st)))
         return false;
     sl_realm_options options = {.source = self->store->vtbl->source(self->store)};
     if (!sl_realm_open(&self->realm, &options, st)) return false;

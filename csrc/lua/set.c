@@ -7,8 +7,8 @@ static sl_lua_place *check_set(lua_State *L) {
 }
 
 static int set_index(lua_State *L) {
-    const sl_lua_place *self = check_set(L);
     if (sl_lua_push_method(L)) return 1;
+    const sl_lua_place *self = check_set(L);
     int64_t position;
     if (!sl_lua_to_int(L, 2, &position) || position < 1 || position > UINT32_MAX) return 0;
     return sl_lua_push_element(L, self, (uint32_t)(position - 1), false);
@@ -72,6 +72,7 @@ void sl_lua_open_set(lua_State *L) {
                                        {"has", set_has},
                                        {"clear", sl_lua_collection_clear},
                                        {"count", sl_lua_collection_count},
+                                       {"element_type", sl_lua_collection_element_type},
                                        {"each", sl_lua_collection_each},
                                        {NULL, NULL}};
     sl_lua_register_place(L, SL_LUA_PLACE_SET, "set", metamethods, methods);

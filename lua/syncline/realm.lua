@@ -289,7 +289,7 @@ function Realm:notify()
     if schema_changed then refresh_classes(self) end
     if not changes then return end
     for _, observer in ipairs(self.observers) do
-        local ok, problem = xpcall(observer.fn, trace, self, changes)
+        local ok, problem = xpcall(function() observer.fn(self, changes) end, trace)
         if not ok then self.on_observer_error(tostring(problem)) end
     end
 end
