@@ -1,8 +1,9 @@
 #include "realm/dict.h"
 
-/* Never shrinks, so that an entry taken out can be put back without memory. */
+/* Entries are blocks of their own, so that an insertion moves only pointers. The array never
+ * shrinks, so that an entry taken out can be put back without memory. */
 struct sl_dict {
-    sl_dict_entry *entries;
+    sl_dict_entry **entries;
     uint32_t count, capacity;
 };
 
@@ -10,16 +11,15 @@ sl_dict *sl_dict_new(const sl_alloc *alloc) {
     return sl_new_zero(alloc, 1, sizeof(sl_dict));
 }
 
-static void free_key(const sl_alloc *alloc, sl_str key) {
-    if (key.size) sl_delete(alloc, (char *)(uintptr_t)key.data);
+void sl_dict_entry_free(const sl_alloc *alloc, sl_dict_entry *entry) {
+    sl_node_clear(alloc, &entry->node);
+    sl_delete(alloc, entry);
 }
 
 void sl_dict_free(const sl_alloc *alloc, sl_dict *dict) {
     if (!dict) return;
-    for (uint32_t i = 0; i < dict->count; i++) {
-        free_key(alloc, dict->entries[i].key);
-        sl_node_clear(alloc, &dict->entries[i].node);
-    }
+    for (uint32_t i = 0; i < dict->count; i++)
+        sl_dict_entry_free(alloc, dict->entries[i]);
     sl_delete(alloc, dict->entries);
     sl_delete(alloc, dict);
 }
@@ -29,14 +29,14 @@ uint32_t sl_dict_count(const sl_dict *dict) {
 }
 
 sl_dict_entry *sl_dict_at(const sl_dict *dict, uint32_t at) {
-    return &dict->entries[at];
+    return dict->entries[at];
 }
 
 bool sl_dict_search(const sl_dict *dict, sl_str key, uint32_t *at) {
     uint32_t low = 0, high = sl_dict_count(dict);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        int order = sl_str_cmp(dict->entries[middle].key, key);
+        int order = sl_str_cmp(dict->entries[middle]->key, key);
         if (order == 0) {
             *at = middle;
             return true;
@@ -52,57 +52,48 @@ bool sl_dict_search(const sl_dict *dict, sl_str key, uint32_t *at) {
 
 sl_node *sl_dict_find(const sl_dict *dict, sl_str key) {
     uint32_t at;
-    return sl_dict_search(dict, key, &at) ? &dict->entries[at].node : NULL;
+    return sl_dict_search(dict, key, &at) ? &dict->entries[at]->node : NULL;
 }
 
-static bool open_gap(const sl_alloc *alloc, sl_dict *dict, uint32_t at) {
-    if (dict->count == dict->capacity) {
-        if (dict->capacity > UINT32_MAX / 2) return false;
-        uint32_t capacity = dict->capacity ? dict->capacity * 2 : 4;
-        sl_dict_entry *entries = sl_resize(alloc, dict->entries, capacity * sizeof *entries);
-        if (!entries) return false;
-        dict->entries = entries;
-        dict->capacity = capacity;
-    }
-    memmove(dict->entries + at + 1, dict->entries + at, (dict->count - at) * sizeof *dict->entries);
-    dict->count++;
+static bool reserve(const sl_alloc *alloc, sl_dict *dict) {
+    if (dict->count < dict->capacity) return true;
+    if (dict->capacity > UINT32_MAX / 2) return false;
+    uint32_t capacity = dict->capacity ? dict->capacity * 2 : 4;
+    sl_dict_entry **entries = sl_resize(alloc, dict->entries, capacity * sizeof *entries);
+    if (!entries) return false;
+    dict->entries = entries;
+    dict->capacity = capacity;
     return true;
 }
 
+void sl_dict_restore(sl_dict *dict, uint32_t at, sl_dict_entry *entry) {
+    memmove(dict->entries + at + 1, dict->entries + at, (dict->count - at) * sizeof *dict->entries);
+    dict->entries[at] = entry;
+    dict->count++;
+}
+
 sl_dict_entry *sl_dict_insert(const sl_alloc *alloc, sl_dict *dict, uint32_t at, sl_str key) {
-    sl_str copy = SL_STR("");
-    if (key.size) {
-        char *bytes = sl_new(alloc, key.size);
-        if (!bytes) return NULL;
-        memcpy(bytes, key.data, key.size);
-        copy = sl_str_of(bytes, key.size);
-    }
-    if (!open_gap(alloc, dict, at)) {
-        free_key(alloc, copy);
-        return NULL;
-    }
-    memset(&dict->entries[at], 0, sizeof dict->entries[at]);
-    dict->entries[at].key = copy;
-    return &dict->entries[at];
+    if (!reserve(alloc, dict)) return NULL;
+    sl_dict_entry *entry = sl_new(alloc, sizeof *entry + key.size);
+    if (!entry) return NULL;
+    memset(entry, 0, sizeof *entry);
+    char *bytes = (char *)(entry + 1);
+    if (key.size) memcpy(bytes, key.data, key.size);
+    entry->key = sl_str_of(bytes, key.size);
+    sl_dict_restore(dict, at, entry);
+    return entry;
 }
 
 sl_node *sl_dict_put(const sl_alloc *alloc, sl_dict *dict, sl_str key) {
     uint32_t at;
-    if (sl_dict_search(dict, key, &at)) return &dict->entries[at].node;
+    if (sl_dict_search(dict, key, &at)) return &dict->entries[at]->node;
     sl_dict_entry *entry = sl_dict_insert(alloc, dict, at, key);
     return entry ? &entry->node : NULL;
 }
 
-void sl_dict_take(const sl_alloc *alloc, sl_dict *dict, uint32_t at, sl_dict_entry *out) {
-    (void)alloc;
-    *out = dict->entries[at];
+sl_dict_entry *sl_dict_take(sl_dict *dict, uint32_t at) {
+    sl_dict_entry *entry = dict->entries[at];
     dict->count--;
     memmove(dict->entries + at, dict->entries + at + 1, (dict->count - at) * sizeof *dict->entries);
-}
-
-bool sl_dict_restore(const sl_alloc *alloc, sl_dict *dict, uint32_t at,
-                     const sl_dict_entry *entry) {
-    if (!open_gap(alloc, dict, at)) return false;
-    dict->entries[at] = *entry;
-    return true;
+    return entry;
 }

@@ -4,8 +4,9 @@
 
 #include "realm/object.h"
 
+/* The bytes of the key lie behind the entry in the same block. */
 typedef struct sl_dict_entry {
-    sl_str key; /* owned */
+    sl_str key;
     sl_node node;
 } sl_dict_entry;
 
@@ -26,9 +27,10 @@ sl_node *sl_dict_put(const sl_alloc *alloc, sl_dict *dict, sl_str key);
 /* Inserts a null entry at `at`, the place that sl_dict_search named; key copied. NULL: no memory.
  */
 sl_dict_entry *sl_dict_insert(const sl_alloc *alloc, sl_dict *dict, uint32_t at, sl_str key);
-/* Removes entry `at` and hands key and content over to *out. */
-void sl_dict_take(const sl_alloc *alloc, sl_dict *dict, uint32_t at, sl_dict_entry *out);
-/* Puts an entry taken before back; false: no memory. */
-bool sl_dict_restore(const sl_alloc *alloc, sl_dict *dict, uint32_t at, const sl_dict_entry *entry);
+/* Removes entry `at` and hands it over to the caller (sl_dict_entry_free). */
+sl_dict_entry *sl_dict_take(sl_dict *dict, uint32_t at);
+/* Puts an entry taken before back; cannot fail while the dictionary has not been refilled. */
+void sl_dict_restore(sl_dict *dict, uint32_t at, sl_dict_entry *entry);
+void sl_dict_entry_free(const sl_alloc *alloc, sl_dict_entry *entry);
 
 #endif

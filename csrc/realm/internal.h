@@ -91,7 +91,7 @@ typedef struct sl_undo {
     void *target; /* object, list, dict, cell, table */
     union {
         sl_node node;
-        sl_dict_entry entry;
+        sl_dict_entry *entry;
         sl_object *object;
         uint64_t number;
     };

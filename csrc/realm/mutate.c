@@ -192,16 +192,9 @@ bool sl_insert_entry_value(sl_realm *realm, sl_cell *cell, sl_dict *dict, uint32
            sl_insert_entry(realm, cell, dict, at, key, &node);
 }
 
-static void free_entry(const sl_alloc *alloc, sl_dict_entry *entry) {
-    if (entry->key.size) sl_delete(alloc, (char *)(uintptr_t)entry->key.data);
-    sl_node_clear(alloc, &entry->node);
-}
-
 bool sl_take_entry(sl_realm *realm, sl_cell *cell, sl_dict *dict, uint32_t at) {
     if (!logged(realm, cell)) {
-        sl_dict_entry entry;
-        sl_dict_take(realm->alloc, dict, at, &entry);
-        free_entry(realm->alloc, &entry);
+        sl_dict_entry_free(realm->alloc, sl_dict_take(dict, at));
         return true;
     }
     sl_undo *undo = sl_undo_next(realm);
@@ -209,7 +202,7 @@ bool sl_take_entry(sl_realm *realm, sl_cell *cell, sl_dict *dict, uint32_t at) {
     undo->op = SL_UNDO_DICT_TAKE;
     undo->target = dict;
     undo->a = at;
-    sl_dict_take(realm->alloc, dict, at, &undo->entry);
+    undo->entry = sl_dict_take(dict, at);
     sl_undo_push(realm);
     return true;
 }

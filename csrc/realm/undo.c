@@ -66,13 +66,6 @@ static void back_class_erase(sl_realm *realm, sl_undo *undo) {
     sl_schema_restore_class(&realm->schema, table->cls, undo->a);
 }
 
-static void back_dict_insert(sl_realm *realm, const sl_undo *undo) {
-    sl_dict_entry entry;
-    sl_dict_take(realm->alloc, undo->target, undo->a, &entry);
-    if (entry.key.size) sl_delete(realm->alloc, (char *)(uintptr_t)entry.key.data);
-    sl_node_clear(realm->alloc, &entry.node);
-}
-
 static void back_move(sl_realm *realm, const sl_undo *undo) {
     sl_node node;
     sl_list_take(realm->alloc, undo->target, undo->b, &node);
@@ -95,10 +88,10 @@ static void back(sl_realm *realm, sl_undo *undo) {
         back_move(realm, undo);
         break;
     case SL_UNDO_DICT_INSERT:
-        back_dict_insert(realm, undo);
+        sl_dict_entry_free(realm->alloc, sl_dict_take(undo->target, undo->a));
         break;
     case SL_UNDO_DICT_TAKE:
-        sl_dict_restore(realm->alloc, undo->target, undo->a, &undo->entry);
+        sl_dict_restore(undo->target, undo->a, undo->entry);
         break;
     case SL_UNDO_EXTEND:
         back_extend(realm, undo);
@@ -141,8 +134,7 @@ static void forget(sl_realm *realm, sl_undo *undo) {
         sl_node_clear(realm->alloc, &undo->node);
         break;
     case SL_UNDO_DICT_TAKE:
-        if (undo->entry.key.size) sl_delete(realm->alloc, (char *)(uintptr_t)undo->entry.key.data);
-        sl_node_clear(realm->alloc, &undo->entry.node);
+        sl_dict_entry_free(realm->alloc, undo->entry);
         break;
     case SL_UNDO_ERASE:
         sl_object_free(realm->alloc, undo->object);
