@@ -18,6 +18,7 @@ SL_LUA_PART int sl_lua_open_net(lua_State *L);
 SL_LUA_PART int sl_lua_open_protocol(lua_State *L);
 SL_LUA_PART int sl_lua_open_realm(lua_State *L);
 SL_LUA_PART int sl_lua_open_server(lua_State *L);
+SL_LUA_PART int sl_lua_open_store(lua_State *L);
 SL_LUA_PART int sl_lua_open_transform(lua_State *L);
 
 #endif

@@ -11,7 +11,8 @@ local COMMANDS = {
     { "import", "read objects from JSON lines, CSV or Extended JSON into a class" },
     { "export", "write the objects of a class as JSON lines, CSV or Extended JSON" },
     { "stat", "show classes, sizes and sync progress of a realm file" },
-    { "check", "look for damage in a realm file" },
+    { "check", "look for damage in realm files" },
+    { "backup", "copy a realm file while it is in use" },
     { "changeset", "print changesets" },
     { "merge", "explain how two changesets merge" },
 }
