@@ -54,6 +54,15 @@ int sl_lua_collection_clear(lua_State *L) {
     return 0;
 }
 
+int sl_lua_collection_element_type(lua_State *L) {
+    sl_view view = sl_lua_view(L, sl_lua_check_place(L, 1));
+    const sl_property *property = view.property;
+    lua_pushstring(L, property->type == SL_TYPE_MIXED ? "mixed" : sl_type_name(property->type));
+    lua_pushlstring(L, property->target.size ? property->target.data : "", property->target.size);
+    lua_pushboolean(L, property->embedded);
+    return 3;
+}
+
 /* Iterator of lists and sets: (collection, position) -> position + 1, value. */
 static int next_position(lua_State *L) {
     const sl_lua_place *self = sl_lua_check_place(L, 1);
