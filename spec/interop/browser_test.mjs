@@ -103,6 +103,7 @@ test("two browsers and a Lua device share a task list", { timeout: 120000 }, asy
         },
       ],
     });
+    await lua.do("sync");
     for (const page of [first, second]) await shows(page, ["Water the plants", "Feed the cat", "Written in Lua 🌙"]);
 
     // Offline on one page, concurrent edits on the others, and back.
