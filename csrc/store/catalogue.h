@@ -15,6 +15,7 @@ typedef struct sl_cat_property {
     sl_str stored;   /* column, or member name in the text of an embedded object */
     uint32_t number;
     bool retired;
+    int8_t target_key; /* single links: key type of the target when the column was made */
 } sl_cat_property;
 
 typedef struct sl_cat_class {

@@ -1,0 +1,38 @@
+/* sqlite_class.h - what the SQLite store keeps for each class besides the catalogue. */
+#ifndef SL_STORE_SQLITE_CLASS_H
+#define SL_STORE_SQLITE_CLASS_H
+
+#include "store/sqlite_internal.h"
+
+/* The statements of one class, prepared when first needed and thrown away when its columns change.
+ * Columns are those of the catalogue's properties, in that order. */
+typedef struct sl_sqlite_class {
+    sqlite3_stmt *save, *load, *erase;
+    bool known;        /* the two below are worked out */
+    bool links_inside; /* links can hide in JSON columns, so _sl_links has to be kept */
+} sl_sqlite_class;
+
+/* The class in the catalogue; NULL with SL_ERR_INTERNAL if there is none. */
+sl_cat_class *sl_sqlite_class_of(sl_sqlite_store *store, const sl_class *cls, sl_status *st);
+/* Its statements; NULL: no memory. */
+sl_sqlite_class *sl_sqlite_class_extra(sl_sqlite_store *store, sl_cat_class *cls);
+/* Throws the statements away. */
+void sl_sqlite_class_reset(sl_sqlite_store *store, sl_cat_class *cls);
+
+/* True if the property links to an embedded class. */
+bool sl_sqlite_embeds(const sl_sqlite_store *store, const sl_property *property);
+/* True if the property has a column of its own for links. */
+bool sl_sqlite_has_link_column(const sl_sqlite_store *store, const sl_property *property);
+
+enum { SL_SQLITE_MAX_COLUMNS = 1990 };
+
+/* The schema half of the source. */
+bool sl_sqlite_schema_load(void *ctx, sl_schema *schema, sl_status *st);
+bool sl_sqlite_class_added(void *ctx, const sl_class *cls, sl_status *st);
+bool sl_sqlite_class_erased(void *ctx, const sl_class *cls, sl_status *st);
+bool sl_sqlite_property_added(void *ctx, const sl_class *cls, const sl_property *prop,
+                              sl_status *st);
+bool sl_sqlite_property_erased(void *ctx, const sl_class *cls, const sl_property *prop,
+                               sl_status *st);
+
+#endif

@@ -1,0 +1,425 @@
+#include "store/node_links.h"
+#include "store/sqlite_cell.h"
+#include "store/sqlite_class.h"
+#include "store/sqlite_names.h"
+
+/* --- statements of a class --- */
+
+static void add_columns(sl_buf *sql, const sl_cat_class *cls, const char *before) {
+    for (uint32_t i = 0; i < cls->count; i++) {
+        sl_buf_text(sql, i ? ", " : before);
+        sl_sqlite_quote(sql, cls->properties[i].stored);
+    }
+}
+
+static void add_upsert(sl_buf *sql, const sl_cat_class *cls) {
+    sl_buf_text(sql, ") ON CONFLICT(");
+    sl_sqlite_quote(sql, cls->key_column);
+    sl_buf_text(sql, cls->count ? ") DO UPDATE SET " : ") DO NOTHING");
+    for (uint32_t i = 0; i < cls->count; i++) {
+        if (i) sl_buf_text(sql, ", ");
+        sl_sqlite_quote(sql, cls->properties[i].stored);
+        sl_buf_text(sql, " = excluded.");
+        sl_sqlite_quote(sql, cls->properties[i].stored);
+    }
+}
+
+static void save_text(sl_buf *sql, const sl_cat_class *cls) {
+    sl_buf_text(sql, "INSERT INTO ");
+    sl_sqlite_quote(sql, cls->table);
+    sl_buf_byte(sql, '(');
+    sl_sqlite_quote(sql, cls->key_column);
+    add_columns(sql, cls, ", ");
+    sl_buf_text(sql, ") VALUES(?1");
+    for (uint32_t i = 0; i < cls->count; i++) {
+        sl_buf_printf(sql, ", ?%lu", (unsigned long)i + 2);
+    }
+    add_upsert(sql, cls);
+}
+
+static void load_text(sl_buf *sql, const sl_cat_class *cls) {
+    sl_buf_text(sql, "SELECT 1");
+    add_columns(sql, cls, ", ");
+    sl_buf_text(sql, " FROM ");
+    sl_sqlite_quote(sql, cls->table);
+    sl_buf_text(sql, " WHERE ");
+    sl_sqlite_quote(sql, cls->key_column);
+    sl_buf_text(sql, " IS ?1");
+}
+
+static void erase_text(sl_buf *sql, const sl_cat_class *cls) {
+    sl_buf_text(sql, "DELETE FROM ");
+    sl_sqlite_quote(sql, cls->table);
+    sl_buf_text(sql, " WHERE ");
+    sl_sqlite_quote(sql, cls->key_column);
+    sl_buf_text(sql, " IS ?1");
+}
+
+/* The statement at *slot of the class, made from `text` when it is not there yet. */
+static sqlite3_stmt *class_statement(sl_sqlite_store *store, const sl_cat_class *cls,
+                                     sqlite3_stmt **slot,
+                                     void (*text)(sl_buf *, const sl_cat_class *), sl_status *st) {
+    if (*slot) return *slot;
+    sl_buf sql;
+    sl_buf_init(&sql, &store->alloc);
+    text(&sql, cls);
+    if (sql.failed)
+        sl_fail_memory(st);
+    else
+        *slot = sl_sqlite_prepare(store, sl_str_of(sql.data, sql.size), st);
+    sl_buf_free(&sql);
+    return *slot;
+}
+
+/* A statement for one use, so that visitors may do as they like meanwhile. */
+static sqlite3_stmt *select_keys(sl_sqlite_store *store, const sl_cat_class *cls, const char *what,
+                                 const sl_cat_property *where, sl_status *st) {
+    sl_buf sql;
+    sl_buf_init(&sql, &store->alloc);
+    sl_buf_text(&sql, "SELECT ");
+    if (what)
+        sl_buf_text(&sql, what);
+    else
+        sl_sqlite_quote(&sql, cls->key_column);
+    sl_buf_text(&sql, " FROM ");
+    sl_sqlite_quote(&sql, cls->table);
+    if (where) {
+        sl_buf_text(&sql, " WHERE ");
+        sl_sqlite_quote(&sql, where->stored);
+        sl_buf_text(&sql, " = ?1");
+    }
+    sqlite3_stmt *stmt = NULL;
+    if (sql.failed)
+        sl_fail_memory(st);
+    else
+        stmt = sl_sqlite_prepare(store, sl_str_of(sql.data, sql.size), st);
+    sl_buf_free(&sql);
+    return stmt;
+}
+
+static bool can_hide_links(const sl_sqlite_store *store, const sl_property *property) {
+    if (property->type == SL_TYPE_MIXED) return true;
+    return property->type == SL_TYPE_LINK && !sl_sqlite_has_link_column(store, property);
+}
+
+static sl_sqlite_class *need_extra(sl_sqlite_store *store, sl_cat_class *cls, sl_status *st) {
+    sl_sqlite_class *extra = sl_sqlite_class_extra(store, cls);
+    if (!extra) {
+        sl_fail_memory(st);
+        return NULL;
+    }
+    if (extra->known) return extra;
+    extra->known = true;
+    for (uint32_t i = 0; i < cls->count && !extra->links_inside; i++) {
+        extra->links_inside = can_hide_links(store, &cls->properties[i].def);
+    }
+    return extra;
+}
+
+/* First lines of every function on objects: the class as stored, which must have a table. */
+static sl_cat_class *table_of(sl_sqlite_store *store, const sl_class *cls, sl_status *st) {
+    if (!sl_sqlite_catalogue_need(store, st)) return NULL;
+    sl_cat_class *cat = sl_sqlite_class_of(store, cls, st);
+    if (!cat || cat->table.size) return cat;
+    sl_fail(st, SL_ERR_INTERNAL, "", "class %.*s is embedded and has no objects of its own",
+            (int)cls->name.size, cls->name.data);
+    return NULL;
+}
+
+static bool step_once(sl_sqlite_store *store, sqlite3_stmt *stmt, const char *what, sl_status *st) {
+    int rc = sqlite3_step(stmt);
+    bool ok = rc == SQLITE_DONE || sl_sqlite_fail(store, rc, what, st);
+    sqlite3_reset(stmt);
+    return ok;
+}
+
+/* --- saving and erasing --- */
+
+typedef struct link_writer {
+    sl_sqlite_store *store;
+    const sl_cat_class *cls;
+    const sl_object *object;
+    sl_status *st;
+} link_writer;
+
+static bool put_link(void *ctx, const sl_link *link) {
+    link_writer *work = ctx;
+    sl_sqlite_store *store = work->store;
+    sqlite3_stmt *stmt = sl_sqlite_query_take(store, SL_Q_LINK_PUT, work->st);
+    if (!stmt) return false;
+    sqlite3_bind_int64(stmt, 1, work->cls->id);
+    sl_sqlite_bind_str(stmt, 3, link->class_name);
+    if (!sl_sqlite_bind_any_key(store, stmt, 2, &work->object->key, work->st) ||
+        !sl_sqlite_bind_any_key(store, stmt, 4, &link->key, work->st)) {
+        return false;
+    }
+    return sl_sqlite_query_run(store, SL_Q_LINK_PUT, stmt, "indexing a link", work->st);
+}
+
+static bool clear_links(sl_sqlite_store *store, const sl_cat_class *cls, const sl_key *key,
+                        sl_status *st) {
+    sqlite3_stmt *stmt = sl_sqlite_query_take(store, SL_Q_LINK_CLEAR, st);
+    if (!stmt) return false;
+    sqlite3_bind_int64(stmt, 1, cls->id);
+    return sl_sqlite_bind_any_key(store, stmt, 2, key, st) &&
+           sl_sqlite_query_run(store, SL_Q_LINK_CLEAR, stmt, "indexing links", st);
+}
+
+/* Links in columns of their own are found by the index of the column. */
+static bool save_links(sl_sqlite_store *store, const sl_cat_class *cls, const sl_object *object,
+                       sl_status *st) {
+    link_writer work = {store, cls, object, st};
+    if (!clear_links(store, cls, &object->key, st)) return false;
+    for (uint32_t i = 0; i < object->cls->property_count; i++) {
+        const sl_property *property = &object->cls->properties[i];
+        if (property->erased || !can_hide_links(store, property)) continue;
+        if (!sl_store_node_links(sl_object_at(object, i), put_link, &work)) return false;
+    }
+    return true;
+}
+
+static bool erase_row(sl_sqlite_store *store, const sl_cat_class *cls, sl_sqlite_class *extra,
+                      const sl_key *key, sl_status *st) {
+    sqlite3_stmt *stmt = class_statement(store, cls, &extra->erase, erase_text, st);
+    return stmt && sl_sqlite_bind_key(store, stmt, 1, key, cls->def.key_type, false, st) &&
+           step_once(store, stmt, "erasing an object", st);
+}
+
+static bool bind_object(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class *cls,
+                        const sl_object *object, sl_status *st) {
+    const uint32_t *slots = sl_cat_class_slots(&store->catalogue, cls, object->cls, st);
+    if (!slots) return false;
+    if (!sl_sqlite_bind_key(store, stmt, 1, &object->key, cls->def.key_type, false, st)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < object->cls->property_count; i++) {
+        if (slots[i] == SL_NO_SLOT) continue;
+        const sl_cat_property *property = &cls->properties[slots[i]];
+        if (!sl_sqlite_bind_node(store, stmt, (int)slots[i] + 2, property,
+                                 object->cls->properties[i].embedded, sl_object_at(object, i),
+                                 st)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool object_save(void *ctx, const sl_class *cls, const sl_object *object, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!sl_sqlite_changing(store, st)) return false;
+    sl_cat_class *cat = table_of(store, cls, st);
+    sl_sqlite_class *extra = cat ? need_extra(store, cat, st) : NULL;
+    if (!extra) return false;
+    sqlite3_stmt *stmt = class_statement(store, cat, &extra->save, save_text, st);
+    if (!stmt) return false;
+    /* To SQLite no two NULL keys are the same, so the row is replaced by hand. */
+    if (object->key.type == SL_TYPE_NULL && !erase_row(store, cat, extra, &object->key, st)) {
+        return false;
+    }
+    return bind_object(store, stmt, cat, object, st) &&
+           step_once(store, stmt, "saving an object", st) &&
+           (!extra->links_inside || save_links(store, cat, object, st));
+}
+
+static bool object_erase(void *ctx, const sl_class *cls, const sl_key *key, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!sl_sqlite_changing(store, st)) return false;
+    sl_cat_class *cat = table_of(store, cls, st);
+    sl_sqlite_class *extra = cat ? need_extra(store, cat, st) : NULL;
+    return extra && erase_row(store, cat, extra, key, st) &&
+           (!extra->links_inside || clear_links(store, cat, key, st));
+}
+
+/* --- loading --- */
+
+static bool read_row(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class *cat,
+                     sl_object *object, sl_status *st) {
+    const uint32_t *slots = sl_cat_class_slots(&store->catalogue, cat, object->cls, st);
+    if (!slots) return false;
+    for (uint32_t i = 0; i < object->value_count; i++) {
+        if (slots[i] == SL_NO_SLOT) continue;
+        sl_node *node = &object->values[i];
+        sl_node_clear(&store->alloc, node);
+        if (!sl_sqlite_column_node(store, stmt, (int)slots[i] + 1, &cat->properties[slots[i]],
+                                   &object->cls->properties[i], node, st)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool object_load(void *ctx, const sl_class *cls, const sl_key *key, sl_object *object,
+                        bool *found, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!sl_sqlite_reading(store, st)) return false;
+    sl_cat_class *cat = table_of(store, cls, st);
+    sl_sqlite_class *extra = cat ? need_extra(store, cat, st) : NULL;
+    if (!extra) return false;
+    sqlite3_stmt *stmt = class_statement(store, cat, &extra->load, load_text, st);
+    if (!stmt || !sl_sqlite_bind_key(store, stmt, 1, key, cat->def.key_type, false, st)) {
+        return false;
+    }
+    sl_arena_reset(&store->arena);
+    int rc = sqlite3_step(stmt);
+    *found = rc == SQLITE_ROW;
+    bool ok = rc == SQLITE_ROW
+                  ? read_row(store, stmt, cat, object, st)
+                  : rc == SQLITE_DONE || sl_sqlite_fail(store, rc, "loading an object", st);
+    sqlite3_reset(stmt);
+    return ok;
+}
+
+static bool object_scan(void *ctx, const sl_class *cls, sl_key_visitor visit, void *visit_ctx,
+                        sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!sl_sqlite_reading(store, st)) return false;
+    sl_cat_class *cat = table_of(store, cls, st);
+    sqlite3_stmt *stmt = cat ? select_keys(store, cat, NULL, NULL, st) : NULL;
+    if (!stmt) return false;
+    int rc = SQLITE_ROW, type = cat->def.key_type;
+    bool ok = true;
+    while (ok && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        sl_key key;
+        ok = sl_sqlite_column_key(store, stmt, 0, type, &key, st);
+        if (ok && !visit(visit_ctx, &key)) break;
+    }
+    if (ok && rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        ok = sl_sqlite_fail(store, rc, "reading the keys of a class", st);
+    }
+    sqlite3_finalize(stmt);
+    return ok;
+}
+
+static bool object_count(void *ctx, const sl_class *cls, uint64_t *count, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!sl_sqlite_reading(store, st)) return false;
+    sl_cat_class *cat = table_of(store, cls, st);
+    sqlite3_stmt *stmt = cat ? select_keys(store, cat, "count(*)", NULL, st) : NULL;
+    if (!stmt) return false;
+    int rc = sqlite3_step(stmt);
+    bool ok = rc == SQLITE_ROW || sl_sqlite_fail(store, rc, "counting objects", st);
+    if (ok) *count = (uint64_t)sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return ok;
+}
+
+/* --- referrers --- */
+
+/* *more = false when the visitor wants no more. */
+static bool visit_column(sl_sqlite_store *store, const sl_cat_class *cls,
+                         const sl_cat_property *property, const sl_key *key,
+                         sl_referrer_visitor visit, void *ctx, bool *more, sl_status *st) {
+    sqlite3_stmt *stmt = select_keys(store, cls, NULL, property, st);
+    if (!stmt) return false;
+    sl_str name = cls->def.name;
+    int type = cls->def.key_type, rc = SQLITE_DONE;
+    bool ok = sl_sqlite_bind_key(store, stmt, 1, key, property->target_key, true, st);
+    while (ok && *more && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        sl_key referrer;
+        ok = sl_sqlite_column_key(store, stmt, 0, type, &referrer, st);
+        if (ok) *more = visit(ctx, name, &referrer);
+    }
+    if (ok && rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        ok = sl_sqlite_fail(store, rc, "looking for referrers", st);
+    }
+    sqlite3_finalize(stmt);
+    return ok;
+}
+
+static bool visit_class(sl_sqlite_store *store, uint32_t id, sl_str target, const sl_key *key,
+                        sl_referrer_visitor visit, void *ctx, bool *more, sl_status *st) {
+    const sl_cat_class *cls = sl_catalogue_find(&store->catalogue, id);
+    for (uint32_t i = 0; cls && *more && i < cls->count; i++) {
+        const sl_cat_property *property = &cls->properties[i];
+        if (cls->table.size == 0 || !sl_str_eq(property->def.target, target) ||
+            !sl_sqlite_has_link_column(store, &property->def)) {
+            continue;
+        }
+        if (!visit_column(store, cls, property, key, visit, ctx, more, st)) return false;
+        cls = sl_catalogue_find(&store->catalogue, id);
+    }
+    return true;
+}
+
+static bool visit_inside(sl_sqlite_store *store, sl_str target, const sl_key *key,
+                         sl_referrer_visitor visit, void *ctx, bool *more, sl_status *st) {
+    sqlite3_stmt *stmt = sl_sqlite_query_take(store, SL_Q_LINK_FIND, st);
+    if (!stmt) return false;
+    sl_sqlite_bind_str(stmt, 1, target);
+    bool ok = sl_sqlite_bind_any_key(store, stmt, 2, key, st);
+    int rc = SQLITE_DONE;
+    while (ok && *more && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        sqlite3_int64 id = sqlite3_column_int64(stmt, 0);
+        const sl_cat_class *cls = sl_catalogue_find(&store->catalogue, (uint32_t)id);
+        sl_key referrer;
+        ok = sl_sqlite_column_any_key(store, stmt, 1, &referrer, st);
+        if (ok && cls) *more = visit(ctx, cls->def.name, &referrer);
+    }
+    if (ok && rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        ok = sl_sqlite_fail(store, rc, "looking for referrers", st);
+    }
+    sl_sqlite_query_release(store, SL_Q_LINK_FIND, stmt);
+    return ok;
+}
+
+static bool referrers(void *ctx, sl_str class_name, const sl_key *key, sl_referrer_visitor visit,
+                      void *visit_ctx, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    bool more = true;
+    if (!sl_sqlite_reading(store, st) || !sl_sqlite_catalogue_need(store, st) ||
+        !visit_inside(store, class_name, key, visit, visit_ctx, &more, st)) {
+        return false;
+    }
+    for (uint32_t id = 0; more && id < store->catalogue.capacity; id++) {
+        if (!visit_class(store, id, class_name, key, visit, visit_ctx, &more, st)) return false;
+    }
+    return true;
+}
+
+/* --- the number of objects ever made --- */
+
+static bool sequence_get(void *ctx, const sl_class *cls, uint64_t *next, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!sl_sqlite_reading(store, st)) return false;
+    sqlite3_stmt *stmt = sl_sqlite_query_take(store, SL_Q_SEQUENCE_GET, st);
+    if (!stmt) return false;
+    sqlite3_bind_int64(stmt, 1, cls->id);
+    int rc = sqlite3_step(stmt);
+    bool ok =
+        rc == SQLITE_ROW || rc == SQLITE_DONE || sl_sqlite_fail(store, rc, "reading a counter", st);
+    *next = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
+    sl_sqlite_query_release(store, SL_Q_SEQUENCE_GET, stmt);
+    return ok;
+}
+
+static bool sequence_put(void *ctx, const sl_class *cls, uint64_t next, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!sl_sqlite_changing(store, st)) return false;
+    sqlite3_stmt *stmt = sl_sqlite_query_take(store, SL_Q_SEQUENCE_PUT, st);
+    if (!stmt) return false;
+    sqlite3_bind_int64(stmt, 1, cls->id);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)next);
+    return sl_sqlite_query_run(store, SL_Q_SEQUENCE_PUT, stmt, "raising a counter", st);
+}
+
+void sl_sqlite_source_init(sl_sqlite_store *store) {
+    sl_catalogue_init(&store->catalogue, &store->alloc);
+    store->catalogue_stale = true;
+    store->source = (sl_realm_source){
+        .schema_load = sl_sqlite_schema_load,
+        .class_added = sl_sqlite_class_added,
+        .class_erased = sl_sqlite_class_erased,
+        .property_added = sl_sqlite_property_added,
+        .property_erased = sl_sqlite_property_erased,
+        .object_load = object_load,
+        .object_save = object_save,
+        .object_erase = object_erase,
+        .object_scan = object_scan,
+        .object_count = object_count,
+        .referrers = referrers,
+        .sequence_get = sequence_get,
+        .sequence_put = sequence_put,
+        .ctx = store,
+        .alloc = &store->alloc,
+    };
+}
