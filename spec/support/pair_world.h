@@ -364,6 +364,14 @@ static inline void world_settle(world *w, int rounds) {
     world_run(w);
 }
 
+/* Ends the delays of all clients: after many cuts they have grown to minutes. */
+static inline void world_reconnect(world *w) {
+    for (size_t i = 0; i < w->client_count; i++) {
+        sl_client_connection_reconnect_now(w->clients[i].connection, NULL);
+        world_drain(&w->clients[i]);
+    }
+}
+
 /* Whether a client's realm equals the server's; the texts are shown if not. */
 static inline bool world_same(world *w, size_t client) {
     sl_status st = SL_STATUS_INIT;
