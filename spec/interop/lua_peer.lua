@@ -8,11 +8,7 @@ local errors = {}
 
 -- ---- values -----------------------------------------------------------------------------------------
 
-local function hex_of(text)
-    return (text:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
-end
-
-local base64 = require("syncline.core").auth
+local auth = require("syncline.auth")
 
 local function single(value)
     local name, content = next(value)
@@ -30,7 +26,7 @@ end
 local decoders = {
     ["$int"] = syncline.int64,
     ["$double"] = tonumber,
-    ["$binary"] = function(text) return syncline.binary(base64.base64_decode(text)) end,
+    ["$binary"] = function(text) return syncline.binary(auth.base64_decode(text)) end,
     ["$date"] = syncline.timestamp,
     ["$decimal"] = syncline.decimal,
     ["$oid"] = syncline.objectid,
@@ -72,7 +68,7 @@ end
 local encoders = {
     int = function(value) return { ["$int"] = tostring(value) } end,
     float = function(value) return { ["$double"] = value } end,
-    binary = function(value) return { ["$binary"] = base64.base64_encode(value:bytes()) } end,
+    binary = function(value) return { ["$binary"] = auth.base64_encode(value:bytes()) } end,
     timestamp = function(value) return { ["$date"] = iso(value) } end,
     decimal = function(value) return { ["$decimal"] = tostring(value) } end,
     objectid = function(value) return { ["$oid"] = tostring(value) } end,
@@ -107,7 +103,7 @@ function encode(value, type_name)
         return { ["$link"] = json.array({ value:class(), encode(value:key()) }) }
     end
     if type_name == "double" or type_name == "float" then return { ["$double"] = number_text(value) } end
-    if type_name == "data" then return { ["$binary"] = base64.base64_encode(value) } end
+    if type_name == "data" then return { ["$binary"] = auth.base64_encode(value) } end
     return encoders[syncline.typeof(value)](value)
 end
 
@@ -199,7 +195,7 @@ end
 
 function commands.open(c)
     schemas = c.schema
-    local name = hex_of(json.encode(c.partition)):sub(1, 60)
+    local name = auth.hex(json.encode(c.partition)):sub(1, 60)
     realm = assert(syncline.open({
         path = ("%s/%s.realm"):format(dir, name),
         schema = translate(schemas),

@@ -1,5 +1,6 @@
 --- One app: its users, tokens, providers and rules.
-local core = require("syncline.core")
+local auth = require("syncline.auth")
+local json = require("syncline.core").json
 local directory = require("syncline.services.directory")
 local http = require("syncline.services.http")
 local limiter = require("syncline.services.limiter")
@@ -39,8 +40,8 @@ end
 ---@field id string
 ---@field config table the app's part of the configuration
 ---@field path string directory file
----@field key table signing key
----@field keys table[] accepted keys
+---@field key userdata signing key
+---@field keys userdata[] accepted keys
 ---@field clock fun(): integer Unix seconds
 ---@field log fun(level: string, message: string, facts: table?)
 ---@field mail fun(mail: table)
@@ -269,11 +270,9 @@ function app:profile(request)
     end
     return http.json(200, {
         user_id = user.id,
-        domain_id = core.auth.sha256(self.id):sub(1, 12):gsub(".", function(c)
-            return ("%02x"):format(c:byte())
-        end),
+        domain_id = auth.hex(auth.sha256(self.id)):sub(1, 24),
         type = user.type,
-        identities = core.json.array(identities),
+        identities = json.array(identities),
         data = user.data,
         custom_data = user.custom_data or {},
     })

@@ -1,7 +1,10 @@
 --- The users of one app, with identities, passwords, API keys and login sessions, kept in a local
 --- Syncline realm: durable, and readable with any SQLite tool. Secrets are stored as hashes only.
+local auth = require("syncline.auth")
 local core = require("syncline.core")
-local json = core.json
+local syncline = require("syncline")
+
+local json, to_table = core.json, syncline.to_table
 
 local directory = {}
 directory.__index = directory
@@ -57,20 +60,14 @@ local SCHEMA = {
     },
 }
 
-local function hex(bytes)
-    return (bytes:gsub(".", function(c)
-        return ("%02x"):format(c:byte())
-    end))
-end
-
 ---A new identifier: 24 hexadecimal digits.
 ---@return string
 local function new_id()
-    return hex(core.auth.random(12))
+    return auth.hex(auth.random(12))
 end
 
 local function digest(secret)
-    return hex(core.auth.sha256(secret))
+    return auth.hex(auth.sha256(secret))
 end
 
 ---@class syncline.services.User
@@ -90,7 +87,7 @@ end
 ---@return syncline.services.Directory?
 ---@return string? message
 function directory.open(path, clock)
-    local realm, message, code = require("syncline").open({ path = path, schema = SCHEMA })
+    local realm, message, code = syncline.open({ path = path, schema = SCHEMA })
     if not realm then
         return nil, message, code
     end
@@ -102,14 +99,10 @@ function directory:close()
 end
 
 local function write(self, change)
-    local result
-    local ok, message = self.realm:write(function()
-        result = change()
-    end)
+    local ok, message = self.realm:write(change)
     if not ok then
         error(message, 0)
     end
-    return result
 end
 
 local function remove(list, value)
@@ -124,7 +117,7 @@ end
 ---@return syncline.services.User
 local function describe(self, row)
     local identities = {}
-    for _, key in ipairs(row.identities:to_table()) do
+    for _, key in ipairs(to_table(row.identities)) do
         local identity = self.realm:object("Identity", key)
         if identity then
             identities[#identities + 1] =
@@ -153,7 +146,7 @@ end
 ---@return syncline.services.User[]
 function directory:users()
     local list = {}
-    for row in self.realm:objects("User"):iter() do
+    for row in self.realm:objects("User"):each() do
         list[#list + 1] = describe(self, row)
     end
     return list
@@ -267,7 +260,7 @@ end
 
 -- Inside a write: ends all login sessions of a user row.
 function directory:drop_sessions(row)
-    for _, session in ipairs(row.sessions:to_table()) do
+    for _, session in ipairs(to_table(row.sessions)) do
         local object = self.realm:object("Session", session)
         if object then
             self.realm:delete(object)
@@ -297,13 +290,13 @@ function directory:delete_user(id)
     end
     write(self, function()
         self:drop_sessions(row)
-        for _, key in ipairs(row.api_keys:to_table()) do
+        for _, key in ipairs(to_table(row.api_keys)) do
             local object = self.realm:object("ApiKey", key)
             if object then
                 self.realm:delete(object)
             end
         end
-        for _, key in ipairs(row.identities:to_table()) do
+        for _, key in ipairs(to_table(row.identities)) do
             local object = self.realm:object("Identity", key)
             if object then
                 if object.provider == "local-userpass" then
@@ -404,7 +397,7 @@ function directory:open_session(user, device, lifetime)
         })
         local row = self.realm:object("User", user)
         -- Sessions nobody ended (a log-out while offline never arrives) go when they have expired.
-        for _, old in ipairs(row.sessions:to_table()) do
+        for _, old in ipairs(to_table(row.sessions)) do
             local session = self.realm:object("Session", old)
             if not session or session.expires < now then
                 remove(row.sessions, old)
@@ -462,7 +455,7 @@ function directory:create_api_key(user, name)
     end
     local id = new_id()
     -- The identifier stands in front, so that a login finds the row without searching hashes.
-    local secret = id .. hex(core.auth.random(20))
+    local secret = id .. auth.hex(auth.random(20))
     write(self, function()
         self.realm:create("ApiKey", { _id = id, user = user, name = name, secret = digest(secret), disabled = false })
         self.realm:object("User", user).api_keys:insert(id)
@@ -477,7 +470,7 @@ end
 ---@return table[]
 function directory:api_keys(user)
     local list, row = {}, self.realm:object("User", user)
-    for _, id in ipairs(row and row.api_keys:to_table() or {}) do
+    for _, id in ipairs(row and to_table(row.api_keys) or {}) do
         local key = self.realm:object("ApiKey", id)
         if key then
             list[#list + 1] = describe_key(key)
@@ -500,7 +493,7 @@ function directory:api_key_login(secret)
     local row = self.realm:object("ApiKey", secret:sub(1, 24))
     -- The comparison runs also without a row, so that the time does not tell whether one exists.
     local known = row and row.secret or ("0"):rep(64)
-    if core.auth.equal(known, digest(secret)) and row and not row.disabled then
+    if auth.equal(known, digest(secret)) and row and not row.disabled then
         return describe_key(row)
     end
 end
@@ -534,7 +527,7 @@ end
 ---@param lifetime integer seconds
 ---@return string token, string token_id
 function directory:create_ticket(purpose, email, lifetime)
-    local id, token = new_id(), hex(core.auth.random(32))
+    local id, token = new_id(), auth.hex(auth.random(32))
     write(self, function()
         self.realm:create("Ticket", {
             _id = id,
@@ -555,7 +548,7 @@ end
 function directory:take_ticket(purpose, token, id)
     local row = self.realm:object("Ticket", id)
     local known = row and row.secret or ("0"):rep(64)
-    if not core.auth.equal(known, digest(token)) or not row or row.purpose ~= purpose then
+    if not auth.equal(known, digest(token)) or not row or row.purpose ~= purpose then
         return nil
     end
     local email, alive = row.email, row.expires >= self.clock()

@@ -20,8 +20,8 @@ services.__index = services
 ---@class syncline.services.Options
 ---@field apps table<string, table> configuration per app id
 ---@field directory string folder of the directory files
----@field key table signing key of our tokens
----@field keys table[]? accepted keys, the signing key among them
+---@field key userdata signing key of our tokens
+---@field keys userdata[]? accepted keys, the signing key among them
 ---@field base_url string origin that clients use
 ---@field clock fun(): integer Unix seconds
 ---@field log (fun(level: string, message: string, facts: table?))?

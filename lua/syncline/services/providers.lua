@@ -1,9 +1,8 @@
 --- The ways to log in (protocol/5-app-services-http.md, 5 and 16). Each provider turns the credential
 --- of a request into (subject, data) or refuses.
-local core = require("syncline.core")
 local http = require("syncline.services.http")
 
-local auth = core.auth
+local auth = require("syncline.auth")
 
 local providers = {}
 
@@ -12,9 +11,7 @@ local function unauthorized(message)
 end
 
 providers["anon-user"] = function()
-    return core.auth.random(12):gsub(".", function(c)
-        return ("%02x"):format(c:byte())
-    end)
+    return auth.hex(auth.random(12))
 end
 
 -- The answer for an unknown address takes as long as one for a known address: the same hash is

@@ -1,13 +1,13 @@
 --- Access and refresh tokens of our own (protocol/5-app-services-http.md, 14).
-local auth = require("syncline.core").auth
+local auth = require("syncline.auth")
 
 local tokens = {}
 tokens.__index = tokens
 
 ---@class syncline.services.Tokens
 ---@field app_id string audience of every token
----@field key table signing key: { kid=, alg=, ... } as auth.sign takes it
----@field keys table[] keys that are accepted, the signing key among them
+---@field key userdata signing key (auth.key)
+---@field keys userdata[] keys that are accepted, the signing key among them
 ---@field access_lifetime integer seconds
 ---@field refresh_lifetime integer seconds
 

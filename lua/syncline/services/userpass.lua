@@ -1,5 +1,5 @@
 --- Registration, confirmation and password reset (protocol/5-app-services-http.md, 9).
-local core = require("syncline.core")
+local auth = require("syncline.auth")
 local http = require("syncline.services.http")
 
 local userpass = {}
@@ -71,7 +71,7 @@ function userpass.register(app, body)
     check_email(email)
     check_password(app, password)
     local mode = config.confirm or "auto"
-    if not app.directory:register(email, core.auth.hash_password(password, app.scrypt), mode == "auto") then
+    if not app.directory:register(email, auth.hash_password(password, app.scrypt), mode == "auto") then
         quiet(app, 409, "name already in use", "AccountNameInUse")
         return http.json(201, {})
     end
@@ -145,7 +145,7 @@ end
 
 local function set_password(app, account, password)
     app.directory:update_password(account.email, {
-        hash = core.auth.hash_password(password, app.scrypt),
+        hash = auth.hash_password(password, app.scrypt),
         confirmed = true,
     })
     if account.user then
