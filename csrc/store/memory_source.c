@@ -418,6 +418,6 @@ void sl_memory_source_init(sl_memory_store *store) {
         .sequence_get = sequence_get,
         .sequence_put = sequence_put,
         .ctx = store,
-        .alloc = &store->disk->alloc,
+        .alloc = store->disk->given,
     };
 }

@@ -14,6 +14,7 @@ sl_memory_disk *sl_memory_disk_new(const sl_alloc *alloc) {
     sl_memory_disk *disk = sl_new_zero(alloc, 1, sizeof *disk);
     if (!disk) return NULL;
     disk->alloc = *alloc;
+    disk->given = alloc;
     disk->refs = 1;
     disk->limit = UINT64_MAX;
     return disk;
@@ -30,7 +31,7 @@ void sl_memory_disk_free(sl_memory_disk *disk) {
 sl_memory_disk *sl_memory_disk_copy(const sl_memory_disk *disk) {
     /* Versions may be shared only by trees that change one after the other, never concurrently;
      * all stores of a disk and its copies belong to one thread. */
-    sl_memory_disk *copy = sl_memory_disk_new(&disk->alloc);
+    sl_memory_disk *copy = sl_memory_disk_new(disk->given);
     if (!copy) return NULL;
     copy->committed = sl_memory_tree_share(&disk->committed);
     copy->durable = sl_memory_tree_share(&disk->committed);

@@ -134,7 +134,7 @@ void sl_sqlite_close(sl_store *store);
 
 /* --- sqlite_source.c and the files it uses --- */
 
-/* Fills store->source. */
+/* Fills store->source but for `alloc`. */
 void sl_sqlite_source_init(sl_sqlite_store *store);
 /* Reads the catalogue if it is stale. */
 bool sl_sqlite_catalogue_need(sl_sqlite_store *store, sl_status *st);

@@ -229,6 +229,7 @@ bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store
     sl_buf_init(&store->scratch, &store->alloc);
     sl_arena_init(&store->arena, &store->alloc);
     sl_sqlite_source_init(store);
+    store->source.alloc = alloc;
     if (!open_store(store, path, options, st)) {
         sl_sqlite_close(&store->base);
         return false;

@@ -420,6 +420,5 @@ void sl_sqlite_source_init(sl_sqlite_store *store) {
         .sequence_get = sequence_get,
         .sequence_put = sequence_put,
         .ctx = store,
-        .alloc = &store->alloc,
     };
 }

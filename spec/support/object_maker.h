@@ -7,6 +7,7 @@
 #include "realm/list.h"
 #include "realm/source.h"
 #include "store_fixture.h"
+#include "value/ejson.h"
 
 /* A small generator, so that a failure can be repeated from its seed. */
 typedef struct maker_random {
@@ -103,6 +104,27 @@ static inline bool same_node(const sl_node *a, const sl_node *b) {
     default:
         return same_list(a->list, b->list);
     }
+}
+
+/* A node as text, for messages. */
+static inline void show_node(const sl_node *node, char *out, size_t size) {
+    sl_buf text;
+    sl_buf_init(&text, NULL);
+    sl_ejson w = {.out = &text};
+    if (node->kind == SL_NODE_VALUE)
+        sl_ejson_value(&w, &node->value);
+    else
+        sl_buf_printf(&text, "kind %d", node->kind);
+    if (node->kind == SL_NODE_LIST || node->kind == SL_NODE_SET) {
+        for (uint32_t i = 0; i < sl_list_count(node->list); i++) {
+            sl_buf_text(&text, " | ");
+            const sl_node *item = sl_list_at(node->list, i);
+            w.comma = false;
+            if (item->kind == SL_NODE_VALUE) sl_ejson_value(&w, &item->value);
+        }
+    }
+    snprintf(out, size, "%.*s", (int)text.size, text.data ? text.data : "");
+    sl_buf_free(&text);
 }
 
 /* --- building --- */

@@ -518,11 +518,10 @@ static void check_random_objects(store_fixture *fixture, uint64_t seed) {
         sl_key key = random_key(&random, cls->key_type, room);
         /* Distinct keys: the second object of a key would replace the first. */
         if (key.type == SL_TYPE_INT) key.integer = (int64_t)i - 30;
-        if (key.type == SL_TYPE_STRING) {
+        if (key.type == SL_TYPE_STRING || (key.type == SL_TYPE_NULL && i > 2)) {
             snprintf(room, sizeof room, "%u", i);
-            key.string = sl_str_c(room);
+            key = string_key(sl_str_c(room));
         }
-        if (key.type == SL_TYPE_NULL && i > 2) key = string_key(SL_STR("not null"));
         objects[i] = make_object(&m, cls, &key);
         set_random_object(&m, &random, objects[i], &classes, 0);
         save_object(&m, objects[i]);
@@ -535,8 +534,11 @@ static void check_random_objects(store_fixture *fixture, uint64_t seed) {
             if (!loaded) fail_msg("seed %llu: object %u is gone", (unsigned long long)seed, i);
             for (uint32_t p = 0; p < loaded->value_count; p++) {
                 if (same_node(&loaded->values[p], &objects[i]->values[p])) continue;
-                fail_msg("seed %llu: object %u, property %u differs", (unsigned long long)seed, i,
-                         p);
+                char is[900], was[900];
+                show_node(&loaded->values[p], is, sizeof is);
+                show_node(&objects[i]->values[p], was, sizeof was);
+                fail_msg("seed %llu: object %u, property %u: %s was %s", (unsigned long long)seed,
+                         i, p, is, was);
             }
             sl_object_free(m.alloc, loaded);
         }
