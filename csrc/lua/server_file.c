@@ -1,0 +1,296 @@
+/* server_file.c - the userdata of a realm file on the server. */
+#include "lua/server.h"
+#include "lua/value.h"
+#include "net/system_env.h"
+#include "realm/state.h"
+#include "store/memory_store.h"
+#include "store/sqlite_store.h"
+
+static void file_close(lua_State *L, void *self) {
+    sl_lua_server_file *file = self;
+    lua_State *before = file->part.room ? sl_lua_server_enter(L, &file->part) : NULL;
+    sl_server_file *closing = file->file;
+    file->file = NULL;
+    sl_server_file_close(closing);
+    if (file->part.room) sl_lua_server_leave(&file->part, before);
+}
+
+static sl_lua_server_file *check_file(lua_State *L) {
+    return sl_lua_check(L, 1, &sl_lua_server_file_type);
+}
+
+static sl_server_history *history_of(lua_State *L) {
+    return sl_server_file_history(check_file(L)->file);
+}
+
+/* ---- callbacks ---------------------------------------------------------------------------------
+ */
+
+static void on_work(void *ctx, sl_server_file *file) {
+    sl_lua_server_file *self = ctx;
+    (void)file;
+    if (!sl_lua_server_callback(&self->part, "on_work")) return;
+    lua_State *L = self->part.room->L;
+    int top = lua_gettop(L);
+    sl_lua_server_push_self(L, &self->part);
+    sl_lua_call(L, 1, 0);
+    lua_settop(L, top - 1); /* an error has nobody to go to here */
+}
+
+static void on_commit(void *ctx, sl_server_file *file, uint64_t version) {
+    sl_lua_server_file *self = ctx;
+    (void)file;
+    if (!sl_lua_server_callback(&self->part, "on_commit")) return;
+    lua_State *L = self->part.room->L;
+    int top = lua_gettop(L);
+    sl_lua_server_push_self(L, &self->part);
+    sl_lua_push_int(L, (int64_t)version);
+    sl_lua_call(L, 2, 0);
+    lua_settop(L, top - 1);
+}
+
+/* ---- opening -----------------------------------------------------------------------------------
+ */
+
+static bool open_store(const char *path, sl_store **store, sl_status *st) {
+    if (strcmp(path, ":memory:") == 0) return sl_memory_open(NULL, store, st);
+    return sl_sqlite_open(path, NULL, store, st);
+}
+
+static bool open_file(sl_lua_server_file *self, const char *path,
+                      const sl_server_file_options *options, sl_status *st) {
+    sl_store *store = NULL;
+    if (!open_store(path, &store, st)) return false;
+    self->file = sl_server_file_open(store, options, st);
+    if (!self->file) store->vtbl->close(store);
+    return self->file != NULL;
+}
+
+/* server.file{path = file or ":memory:", keep_originals = false, cache_bytes, max_backlog,
+ * on_work = function(file), on_commit = function(file, version)} -> file, or nil, message, code */
+static int server_file(lua_State *L) {
+    static const char *const names[] = {"on_work", "on_commit", NULL};
+    sl_status st = SL_STATUS_INIT;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    sl_str path = sl_lua_option_str(L, 1, "path", "");
+    luaL_argcheck(L, path.size > 0, 1, "option 'path': a file name or ':memory:' expected");
+    luaL_argcheck(L, strlen(path.data) == path.size, 1, "option 'path' contains a zero byte");
+    sl_server_file_options options = {
+        .env = sl_system_env(),
+        .keep_originals = sl_lua_option_bool(L, 1, "keep_originals", false),
+        .cache_bytes = (size_t)sl_lua_option_int(L, 1, "cache_bytes", 0, INT32_MAX, 0),
+        .max_backlog = (uint64_t)sl_lua_option_int(L, 1, "max_backlog", 0, INT64_MAX, 0),
+        .on_work = on_work,
+        .on_commit = on_commit};
+    sl_lua_server_file *self = sl_lua_new(L, &sl_lua_server_file_type);
+    sl_lua_server_adopt(L, &self->part, names);
+    options.ctx = self;
+    return open_file(self, path.data, &options, &st) ? 1 : sl_lua_fail(L, &st);
+}
+
+/* ---- work --------------------------------------------------------------------------------------
+ */
+
+/* file:work() -> true, or nil, message, code: does what waits as one durable transaction; call it
+ * once per turn of the loop after on_work. After a failure the work still waits. */
+static int file_work(lua_State *L) {
+    sl_lua_server_file *self = check_file(L);
+    sl_status st = SL_STATUS_INIT;
+    lua_State *before = sl_lua_server_enter(L, &self->part);
+    bool ok = sl_server_file_work(self->file, &st);
+    sl_lua_server_leave(&self->part, before);
+    if (!ok) return sl_lua_fail(L, &st);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int file_waiting(lua_State *L) {
+    lua_pushboolean(L, sl_server_file_waiting(check_file(L)->file));
+    return 1;
+}
+
+static int file_sessions(lua_State *L) {
+    sl_lua_push_int(L, (int64_t)sl_server_file_sessions(check_file(L)->file));
+    return 1;
+}
+
+static int file_backlog(lua_State *L) {
+    sl_lua_push_int(L, (int64_t)sl_server_file_backlog(check_file(L)->file));
+    return 1;
+}
+
+/* ---- facts -------------------------------------------------------------------------------------
+ */
+
+static int file_version(lua_State *L) {
+    sl_lua_push_int(L, (int64_t)sl_server_history_version(history_of(L)));
+    return 1;
+}
+
+static int file_size(lua_State *L) {
+    sl_lua_push_int(L, (int64_t)sl_server_history_size(history_of(L)));
+    return 1;
+}
+
+static int file_level(lua_State *L) {
+    sl_lua_push_int(L, sl_server_history_level(history_of(L)));
+    return 1;
+}
+
+/* A buffer that Lua frees, whatever happens while it is used. */
+typedef struct text_box {
+    sl_lua_head head;
+    sl_buf text;
+} text_box;
+
+static void text_box_close(lua_State *L, void *self) {
+    (void)L;
+    sl_buf_free(&((text_box *)self)->text);
+}
+
+static const sl_lua_type text_box_type = {"syncline.core.server.text", sizeof(text_box),
+                                          text_box_close, NULL, NULL};
+
+/* file:state() -> the content as canonical text, or nil, message, code */
+static int file_state(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_realm *realm = sl_server_file_realm(check_file(L)->file);
+    text_box *box = sl_lua_new(L, &text_box_type);
+    if (!sl_realm_state_text(realm, &box->text, &st)) return sl_lua_fail(L, &st);
+    lua_pushlstring(L, box->text.data, box->text.size);
+    return 1;
+}
+
+static void set_int(lua_State *L, const char *name, uint64_t value) {
+    sl_lua_push_int(L, (int64_t)value);
+    lua_setfield(L, -2, name);
+}
+
+/* Lua may run out of memory while a store visits, so rows are copied first and pushed afterwards.
+ */
+static bool copy_client(void *ctx, const sl_client_file *row) {
+    sl_buf *rows = ctx;
+    sl_buf_add(rows, row, sizeof(*row));
+    sl_buf_str(rows, row->user);
+    return !rows->failed;
+}
+
+static void push_client(lua_State *L, const sl_client_file *row, const char *user) {
+    lua_createtable(L, 0, 8);
+    set_int(L, "ident", row->ident);
+    set_int(L, "type", row->type);
+    set_int(L, "proxy", row->proxy);
+    set_int(L, "client_version", row->client_version);
+    set_int(L, "reciprocal_base", row->reciprocal_base);
+    set_int(L, "locked_version", row->locked_version);
+    set_int(L, "last_seen", (uint64_t)row->last_seen);
+    lua_pushlstring(L, user, row->user.size);
+    lua_setfield(L, -2, "user");
+}
+
+/* file:clients() -> array of {ident, type, proxy, client_version, reciprocal_base, locked_version,
+ * last_seen (Unix seconds, 0 = expired), user}, or nil, message, code. Salts are secrets and stay.
+ */
+static int file_clients(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_store *store = sl_server_file_store(check_file(L)->file);
+    text_box *box = sl_lua_new(L, &text_box_type);
+    bool ok = store->vtbl->client_scan(store, copy_client, &box->text, &st);
+    if (ok && box->text.failed) ok = sl_fail_memory(&st);
+    if (!ok) return sl_lua_fail(L, &st);
+    lua_newtable(L);
+    int count = 0;
+    for (size_t at = 0; at < box->text.size;) {
+        sl_client_file row;
+        memcpy(&row, box->text.data + at, sizeof(row));
+        at += sizeof(row);
+        push_client(L, &row, box->text.data + at);
+        lua_rawseti(L, -2, ++count);
+        at += row.user.size;
+    }
+    return 1;
+}
+
+/* What file:entries asks for. */
+typedef struct entry_query {
+    sl_buf *out;
+    uint64_t left;
+    bool bytes;
+} entry_query;
+
+static bool copy_entry(void *ctx, const sl_history_entry *entry) {
+    entry_query *query = ctx;
+    sl_buf_add(query->out, entry, sizeof(*entry));
+    if (query->bytes) sl_buf_str(query->out, entry->changeset);
+    return !query->out->failed && --query->left > 0;
+}
+
+static void push_entry(lua_State *L, const sl_history_entry *entry, const char *bytes) {
+    lua_createtable(L, 0, 6);
+    set_int(L, "version", entry->version);
+    set_int(L, "client_version", entry->peer_version);
+    set_int(L, "origin", entry->origin_file ? entry->origin_file : SL_SERVER_FILE_IDENT);
+    set_int(L, "timestamp", entry->origin_timestamp);
+    set_int(L, "size", entry->changeset.size);
+    if (!bytes) return;
+    lua_pushlstring(L, bytes, entry->changeset.size);
+    lua_setfield(L, -2, "changeset");
+}
+
+/* file:entries{after = 0, last = newest, limit = 1000, changesets = false} -> array of {version,
+ * client_version, origin, timestamp (ms since 2015), size, changeset (binary, if asked for)}, or
+ * nil, message, code */
+static int file_entries(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_lua_server_file *self = check_file(L);
+    sl_store *store = sl_server_file_store(self->file);
+    uint64_t after = (uint64_t)sl_lua_option_int(L, 2, "after", 0, INT64_MAX, 0);
+    uint64_t last = (uint64_t)sl_lua_option_int(L, 2, "last", 0, INT64_MAX, INT64_MAX);
+    text_box *box = NULL;
+    entry_query query = {.left = (uint64_t)sl_lua_option_int(L, 2, "limit", 1, INT32_MAX, 1000),
+                         .bytes = sl_lua_option_bool(L, 2, "changesets", false)};
+    box = sl_lua_new(L, &text_box_type);
+    query.out = &box->text;
+    bool ok = store->vtbl->entry_scan(store, after, last, query.bytes, copy_entry, &query, &st);
+    if (ok && box->text.failed) ok = sl_fail_memory(&st);
+    if (!ok) return sl_lua_fail(L, &st);
+    lua_newtable(L);
+    int count = 0;
+    for (size_t at = 0; at < box->text.size;) {
+        sl_history_entry entry;
+        memcpy(&entry, box->text.data + at, sizeof(entry));
+        at += sizeof(entry);
+        push_entry(L, &entry, query.bytes ? box->text.data + at : NULL);
+        lua_rawseti(L, -2, ++count);
+        if (query.bytes) at += entry.changeset.size;
+    }
+    return 1;
+}
+
+/* file:backup(path) -> true, or nil, message, code */
+static int file_backup(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_lua_server_file *self = check_file(L);
+    sl_str path = sl_lua_check_str(L, 2);
+    luaL_argcheck(L, path.size > 0 && strlen(path.data) == path.size, 2, "a file name expected");
+    if (!sl_sqlite_backup_store(sl_server_file_store(self->file), path.data, &st))
+        return sl_lua_fail_or_raise(L, &st);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static const luaL_Reg file_methods[] = {
+    {"work", file_work},       {"waiting", file_waiting}, {"sessions", file_sessions},
+    {"backlog", file_backlog}, {"version", file_version}, {"size", file_size},
+    {"level", file_level},     {"state", file_state},     {"clients", file_clients},
+    {"entries", file_entries}, {"backup", file_backup},   {NULL, NULL}};
+
+const sl_lua_type sl_lua_server_file_type = {
+    "syncline.core.server_file", sizeof(sl_lua_server_file), file_close, file_methods, NULL};
+
+void sl_lua_open_server_file(lua_State *L) {
+    sl_lua_register(L, &sl_lua_server_file_type);
+    sl_lua_register(L, &text_box_type);
+    lua_pushcfunction(L, server_file);
+    lua_setfield(L, -2, "file");
+}
