@@ -334,8 +334,8 @@ static int connection_receive_ping(lua_State *L) {
     return 0;
 }
 
-/* connection:send() -> the next message as a string, or nil when there is none now; nil, message,
- * code when memory has run out */
+/* connection:send() -> the next message as a string, or false when there is none now; nil,
+ * message, code when memory has run out */
 static int connection_send(lua_State *L) {
     lua_server_connection *self = check_connection(L);
     sl_status st = SL_STATUS_INIT;
@@ -348,7 +348,7 @@ static int connection_send(lua_State *L) {
     if (any)
         lua_pushlstring(L, self->out.data, self->out.size);
     else
-        lua_pushnil(L);
+        lua_pushboolean(L, 0);
     if (self->out.capacity > 65536) sl_buf_free(&self->out);
     return 1;
 }
