@@ -24,7 +24,7 @@ void sl_base64url_encode(sl_str bytes, sl_buf *out) {
     encode(bytes, url_alphabet, false, out);
 }
 
-void sl_base64_encode(sl_str bytes, sl_buf *out) {
+void sl_auth_base64(sl_str bytes, sl_buf *out) {
     encode(bytes, plain_alphabet, true, out);
 }
 

@@ -59,6 +59,6 @@ void sl_base64url_encode(sl_str bytes, sl_buf *out);
 /* base64url or base64, with or without padding; false for any other character. */
 bool sl_base64url_decode(sl_str text, sl_buf *out);
 /* Plain base64 with padding. */
-void sl_base64_encode(sl_str bytes, sl_buf *out);
+void sl_auth_base64(sl_str bytes, sl_buf *out);
 
 #endif

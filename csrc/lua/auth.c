@@ -244,7 +244,7 @@ static int equal(lua_State *L) {
 static int encode_base64(lua_State *L) {
     sl_buf out;
     sl_buf_init(&out, NULL);
-    sl_base64_encode(sl_lua_check_str(L, 1), &out);
+    sl_auth_base64(sl_lua_check_str(L, 1), &out);
     return push_buf(L, &out);
 }
 

@@ -279,7 +279,7 @@ static void on_data(void *ctx, const char *data, size_t size) {
 static void on_resume(void *ctx) {
     connection *c = ctx;
     sl_buf held = c->held;
-    if (c->waiting || c->closing) return;
+    if (c->waiting || c->closing || c->server->freed) return;
     sl_buf_init(&c->held, held.alloc);
     bool alive = take_bytes(c, held.data, held.size);
     sl_buf_free(&held);
