@@ -2,7 +2,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void sl_base64_encode(const void *data, size_t size, sl_buf *out) {
+void sl_value_base64_encode(const void *data, size_t size, sl_buf *out) {
     const uint8_t *p = data;
     char *at = sl_buf_reserve(out, size / 3 * 4 + 4);
     if (!at) return;
@@ -31,7 +31,7 @@ static int digit64(char c) {
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-bool sl_base64_decode(sl_str text, sl_arena *arena, sl_str *bytes, bool *memory) {
+bool sl_value_base64_decode(sl_str text, sl_arena *arena, sl_str *bytes, bool *memory) {
     *memory = true;
     if (text.size % 4) return false;
     uint32_t pad = 0;
@@ -55,7 +55,7 @@ bool sl_base64_decode(sl_str text, sl_arena *arena, sl_str *bytes, bool *memory)
     return true;
 }
 
-void sl_hex_encode(const void *data, size_t size, sl_buf *out) {
+void sl_value_hex_encode(const void *data, size_t size, sl_buf *out) {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *p = data;
     char *at = sl_buf_reserve(out, 2 * size);
@@ -73,7 +73,7 @@ static int digit16(char c) {
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-bool sl_hex_decode(sl_str text, void *data, size_t size) {
+bool sl_value_hex_decode(sl_str text, void *data, size_t size) {
     uint8_t *p = data;
     if (text.size != 2 * size) return false;
     for (size_t i = 0; i < size; i++) {

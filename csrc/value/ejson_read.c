@@ -42,7 +42,7 @@ static bool copy(sl_str s, sl_arena *arena, sl_str *out, sl_status *st) {
 
 static bool read_base64(sl_str text, sl_arena *arena, sl_str *out, sl_status *st) {
     bool memory;
-    if (sl_base64_decode(text, arena, out, &memory)) return true;
+    if (sl_value_base64_decode(text, arena, out, &memory)) return true;
     return memory ? expected(st, "base64 with padding") : sl_fail_memory(st);
 }
 
@@ -89,7 +89,7 @@ static bool read_float(sl_str text, float *value, sl_status *st) {
 
 static bool read_float_bits(sl_str text, float *value, sl_status *st) {
     uint8_t b[4];
-    if (!sl_hex_decode(text, b, sizeof b)) return expected(st, "8 hexadecimal digits");
+    if (!sl_value_hex_decode(text, b, sizeof b)) return expected(st, "8 hexadecimal digits");
     uint32_t bits = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
     memcpy(value, &bits, sizeof bits);
     return true;
@@ -97,7 +97,7 @@ static bool read_float_bits(sl_str text, float *value, sl_status *st) {
 
 static bool read_double_bits(sl_str text, double *value, sl_status *st) {
     uint8_t b[8];
-    if (!sl_hex_decode(text, b, sizeof b)) return expected(st, "16 hexadecimal digits");
+    if (!sl_value_hex_decode(text, b, sizeof b)) return expected(st, "16 hexadecimal digits");
     uint64_t bits = 0;
     for (int i = 0; i < 8; i++)
         bits = bits << 8 | b[i];

@@ -52,7 +52,7 @@ void sl_ejson_name(sl_ejson *w, sl_str name) {
         sl_text_quote(name, w->out);
     } else {
         sl_buf_text(w->out, "\"$b64:");
-        sl_base64_encode(name.data, name.size, w->out);
+        sl_value_base64_encode(name.data, name.size, w->out);
         sl_buf_byte(w->out, '"');
     }
     sl_buf_byte(w->out, ':');
@@ -65,7 +65,7 @@ static void put_string(sl_str s, sl_buf *out) {
         return;
     }
     sl_buf_text(out, "{\"$stringBytes\":\"");
-    sl_base64_encode(s.data, s.size, out);
+    sl_value_base64_encode(s.data, s.size, out);
     sl_buf_text(out, "\"}");
 }
 
@@ -77,7 +77,7 @@ static void put_long(int64_t value, sl_buf *out) {
 
 static void put_binary(const void *data, size_t size, const char *subtype, sl_buf *out) {
     sl_buf_text(out, "{\"$binary\":{\"base64\":\"");
-    sl_base64_encode(data, size, out);
+    sl_value_base64_encode(data, size, out);
     sl_buf_printf(out, "\",\"subType\":\"%s\"}}", subtype);
 }
 

@@ -35,7 +35,7 @@ static const char *only_member(const json_t *json, const json_t **member) {
 static bool read_base64(const json_t *json, sl_arena *arena, sl_str *s, sl_status *st) {
     bool memory;
     if (!json_is_string(json)) return expected(st, "a string of base64");
-    if (sl_base64_decode(str_of(json), arena, s, &memory)) return true;
+    if (sl_value_base64_decode(str_of(json), arena, s, &memory)) return true;
     return memory ? expected(st, "base64 with padding") : sl_fail_memory(st);
 }
 
@@ -118,7 +118,8 @@ static bool read_float(const json_t *json, float *value, sl_status *st) {
     if (special(str_of(json), &wide, &digits)) return *value = (float)wide, true;
     if (digits.size == 0)
         return sl_number_read_float(str_of(json), value) || expected(st, "a float, like \"1.5\"");
-    if (!sl_hex_decode(digits, b, sizeof b)) return expected(st, "8 hexadecimal digits of a NaN");
+    if (!sl_value_hex_decode(digits, b, sizeof b))
+        return expected(st, "8 hexadecimal digits of a NaN");
     uint32_t bits = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
     memcpy(value, &bits, sizeof bits);
     return isnan(*value) || expected(st, "the bit pattern of a NaN");
@@ -131,7 +132,8 @@ static bool read_double(const json_t *json, double *value, sl_status *st) {
     if (special(str_of(json), value, &digits)) return true;
     if (digits.size == 0)
         return sl_number_read_double(str_of(json), value) || expected(st, "a double, like \"1.5\"");
-    if (!sl_hex_decode(digits, b, sizeof b)) return expected(st, "16 hexadecimal digits of a NaN");
+    if (!sl_value_hex_decode(digits, b, sizeof b))
+        return expected(st, "16 hexadecimal digits of a NaN");
     uint64_t bits = 0;
     for (int i = 0; i < 8; i++)
         bits = bits << 8 | b[i];

@@ -28,7 +28,7 @@ void sl_text_quote(sl_str s, sl_buf *out) {
 
 static void put_base64(sl_str s, sl_buf *out) {
     sl_buf_byte(out, '"');
-    sl_base64_encode(s.data, s.size, out);
+    sl_value_base64_encode(s.data, s.size, out);
     sl_buf_byte(out, '"');
 }
 
@@ -137,7 +137,7 @@ static void put_text(const char *open, sl_buf *out, const sl_value *value) {
         sl_uuid_to_text(value->uuid, out);
         break;
     default: /* SL_TYPE_BINARY */
-        sl_base64_encode(value->string.data, value->string.size, out);
+        sl_value_base64_encode(value->string.data, value->string.size, out);
         break;
     }
     sl_buf_text(out, "\"}");

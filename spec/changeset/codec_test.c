@@ -9,6 +9,7 @@
 
 #include "changeset/compact.h"
 #include "changeset/json.h"
+#include "changeset/print.h"
 #include "failing_alloc.h"
 #include "vectors.h"
 
@@ -92,6 +93,12 @@ static bool example_row(void *ctx, const char *file, unsigned line, const json_t
     read_json(&f->other, f->text.data, f->text.size);
     encode(&f->other, SL_ENCODE_AS_PARSED, &f->out);
     assert_same(&f->out, &f->bytes, name);
+    sl_buf_clear(&f->text);
+    assert_true(sl_changeset_to_text(&f->cs, true, &f->text, NULL));
+    uint32_t lines = 0;
+    for (size_t i = 0; i < f->text.size; i++)
+        lines += f->text.data[i] == '\n';
+    assert_int_equal(lines, f->cs.count + f->cs.string_count);
     return true;
 }
 
@@ -474,6 +481,7 @@ int main(void) {
         TEST(odd_strings_survive_the_text_form),
         TEST(an_empty_changeset_prints_as_two_brackets),
         TEST(own_idents_are_rewritten_everywhere),
+        TEST(lines_for_people_are_short),
         TEST(overwritten_updates_are_dropped),
         TEST(updates_with_something_in_between_stay),
         TEST(compaction_without_memory_changes_nothing),

@@ -62,7 +62,7 @@ return {
     options = {
         { name = "input", value = "FORM", help = "auto (default), binary, hex or base64" },
         { name = "json", help = "print the JSON text form" },
-        { name = "raw", help = "with --json: show interned strings where they stand" },
+        { name = "raw", help = "show interned strings where they stand" },
     },
     run = function(given)
         if given[1] ~= "print" then error({ usage = "'changeset' knows one action: print" }) end
@@ -70,13 +70,10 @@ return {
         local form = given.input or "auto"
         if not FORMS[form] then error({ usage = ("--input: '%s' is none of auto, binary, hex, base64"):format(form) }) end
         local bytes = decode(read_input(given[2]), form)
-        local changeset, message = syncline.changeset.parse(bytes)
-        if not changeset then error({ failure = message }) end
-        if given.json then
-            io.write(changeset:to_json(given.raw and "raw" or nil), "\n")
-        else
-            io.write(changeset:print())
-        end
+        local text, message = syncline.changeset.print(bytes,
+            { format = given.json and "json" or "text", raw = given.raw == true })
+        if not text then error({ failure = message }) end
+        io.write(text)
         return 0
     end,
 }
