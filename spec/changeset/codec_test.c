@@ -340,8 +340,38 @@ static void own_idents_are_rewritten_everywhere(void **state) {
     assert_false(changed);
 }
 
-/* --- compaction
- * ----------------------------------------------------------------------------------- */
+static void lines_for_people_are_short(void **state) {
+    fixture *f = *state;
+    static const char text[] =
+        "[{\"op\":\"AddTable\",\"table\":\"A\",\"kind\":\"asymmetric\",\"pk\":{\"field\":\"_id\","
+        "\"type\":\"uuid\",\"nullable\":true}},"
+        "{\"op\":\"AddColumn\",\"table\":\"A\",\"field\":\"b "
+        "c\",\"type\":\"link\",\"nullable\":true,"
+        "\"collection\":\"dictionary\",\"target\":\"B\",\"key_type\":\"string\"},"
+        "{\"op\":\"Update\",\"table\":\"A\",\"object\":{\"globalkey\":{\"hi\":\"2\",\"lo\":\"10\"}}"
+        ","
+        "\"field\":\"f\",\"path\":[\"k\",3],\"value\":{\"timestamp\":{\"s\":\"0\",\"ns\":0}},"
+        "\"prior_size\":4},"
+        "{\"op\":\"ArrayMove\",\"table\":\"A\",\"object\":null,\"field\":\"f\",\"path\":[0],\"to\":"
+        "2,"
+        "\"prior_size\":3},"
+        "{\"op\":\"SetInsert\",\"table\":\"A\",\"object\":null,\"field\":\"f\",\"path\":[],"
+        "\"value\":{\"decimal\":\"150E-2\"}},"
+        "{\"op\":\"Clear\",\"table\":\"A\",\"object\":null,\"field\":\"f\",\"path\":[],"
+        "\"collection\":\"set\"}]";
+    read_json(&f->cs, text, sizeof text - 1);
+    assert_true(sl_changeset_to_text(&f->cs, false, &f->out, NULL));
+    sl_buf_byte(&f->out, 0);
+    assert_string_equal(f->out.data, "AddTable     A (asymmetric), key _id: uuid?\n"
+                                     "AddColumn    A.\"b c\": dictionary of B?\n"
+                                     "Update       A[{0002-000a}].f.k[3] = 1970-01-01T00:00:00Z"
+                                     "  (size was 4)\n"
+                                     "ArrayMove    A[null].f[0] to [2]  (size was 3)\n"
+                                     "SetInsert    A[null].f : decimal 1.50\n"
+                                     "Clear        A[null].f  (set)\n");
+}
+
+/* Compaction. */
 
 static void update(sl_buf *text, const char *object, const char *field, const char *path,
                    const char *value, const char *is_default) {
