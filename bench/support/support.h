@@ -10,8 +10,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
-/* --- output ------------------------------------------------------------------------------------
- */
+/* --- output */
 
 /* One figure. Members that do not apply are 0 and left out of the output. */
 typedef struct bench_result {
@@ -41,8 +40,7 @@ bool bench_selected(const bench_options *options, const char *workload);
  */
 void bench_print(const bench_result *result, bool json);
 
-/* --- timing ------------------------------------------------------------------------------------
- */
+/* --- timing */
 
 /* Seconds of the monotonic clock. */
 double bench_now(void);
@@ -54,8 +52,7 @@ typedef void (*bench_round)(void *ctx);
  * batch is then one round. */
 double bench_time(bench_round round, bench_round prepare, void *ctx, double seconds);
 
-/* --- memory ------------------------------------------------------------------------------------
- */
+/* --- memory */
 
 /* Counts what goes through it. `alloc` is to be handed to what is measured. */
 typedef struct bench_memory {
@@ -67,8 +64,7 @@ void bench_memory_init(bench_memory *memory);
 /* Peak = what is alive now, requests = 0. */
 void bench_memory_mark(bench_memory *memory);
 
-/* --- workloads -----------------------------------------------------------------------------------
- */
+/* --- workloads */
 
 /* A `RSB1` container: ASCII "RSB1", u32 count, then (u32 length, bytes) each, little endian. */
 typedef struct bench_set {

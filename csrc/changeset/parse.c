@@ -322,10 +322,15 @@ static cursor path(const reader *r, cursor p, sl_instruction *in) {
     return p;
 }
 
-ALWAYS_INLINE cursor head_of(const reader *r, cursor p, sl_instruction *in) {
+/* Class, object and field: the path head without its path. */
+ALWAYS_INLINE cursor place_of(const reader *r, cursor p, sl_instruction *in) {
     p = name(r, p, &in->class_name);
     if (p) p = key_of(r, p, &in->key);
-    if (p) p = name(r, p, &in->field);
+    return p ? name(r, p, &in->field) : NULL;
+}
+
+ALWAYS_INLINE cursor head_of(const reader *r, cursor p, sl_instruction *in) {
+    p = place_of(r, p, in);
     if (!p) return NULL;
     if (LIKELY(p < r->end && *p == 0)) return p + 1;
     return path(r, p, in);
@@ -337,8 +342,10 @@ static cursor head(const reader *r, cursor p, sl_instruction *in) {
 
 /* Path head of ARRAY_*, whose path ends with an index. */
 static cursor list_head(const reader *r, cursor p, sl_instruction *in) {
+    p = place_of(r, p, in);
+    if (!p) return NULL;
     cursor at = p;
-    p = head(r, p, in);
+    p = path(r, p, in);
     if (p && !sl_path_ends_with_index(in))
         return bad(r, at, "P-NOINDEX", "the path of a list instruction does not end with an index");
     return p;

@@ -222,8 +222,7 @@ static void names_go_both_ways(void **state) {
     assert_null(sl_collection_name((sl_collection)4));
 }
 
-/* --- decimal
- * -------------------------------------------------------------------------------------- */
+/* --- decimal */
 
 typedef struct decimal_row {
     const char *read, *text, *triple;
@@ -322,8 +321,7 @@ static void decimals_convert_to_and_from_doubles(void **state) {
     assert_true(sl_decimal_to_double(sl_decimal_from_int(INT64_MIN)) == -9223372036854775808.0);
 }
 
-/* --- texts
- * ---------------------------------------------------------------------------------------- */
+/* --- texts */
 
 static void utf8_is_checked_strictly(void **state) {
     (void)state;
