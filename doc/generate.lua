@@ -13,7 +13,8 @@ local PAGES = {
     { "client", "lua/syncline/client.lua", "Synchronisation of a realm" },
     { "session", "lua/syncline/session.lua", "The session of a synchronised realm" },
     { "app", "lua/syncline/app.lua", "Logging in to an app" },
-    { "server", "lua/syncline/server.lua", "The sync server" },
+    { "server", "lua/syncline/server/init.lua", "The sync server" },
+    { "loop", "lua/syncline/loop.lua", "The event loop" },
     { "exchange", "lua/syncline/exchange.lua", "Import and export" },
     { "sim", "lua/syncline/sim.lua", "Simulating a server and clients" },
 }

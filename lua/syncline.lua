@@ -66,7 +66,34 @@ syncline.protocol = core.protocol
 syncline.transform = core.transform
 syncline.json = core.json
 
-local lazy = { client = true, server = true, schema = true, app = true }
+local function loop()
+    return require("syncline.loop")
+end
+
+---Waits up to `timeout` seconds (nil: as long as it takes) for network events and deals with them; see
+---`syncline.run` for programs without a loop of their own.
+---@param timeout number|nil
+function syncline.step(timeout)
+    return loop().step(timeout)
+end
+
+---Keeps everything going until `syncline.stop()` is called, `condition()` is true, or `timeout` seconds
+---have passed (then: nil, message, `"timeout"`).
+---@param condition nil|fun(): boolean
+---@param timeout number|nil
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|nil code
+function syncline.run(condition, timeout)
+    return loop().run(condition, timeout)
+end
+
+---Ends the innermost `syncline.run`.
+function syncline.stop()
+    loop().stop()
+end
+
+local lazy = { client = true, server = true, schema = true, exchange = true, loop = true, auth = true }
 
 return setmetatable(syncline, {
     __index = function(_, name)

@@ -1,0 +1,113 @@
+-- syncline client: keeps a realm file in step with a server, runs a script on it, watches it.
+
+local common = require("syncline.cli.common")
+local syncline = require("syncline")
+
+local FIELDS = { path = true, schema = true, sync = true, script = true, watch = true, timeout = true, fast_commits = true }
+
+local function read_config(given)
+    local config = given.config and common.load_config(given.config) or {}
+    for name in pairs(config) do
+        if not FIELDS[name] then
+            common.fail("%s: unknown option '%s' (there are path, schema, sync, script, watch, timeout, fast_commits)",
+                given.config, tostring(name))
+        end
+    end
+    config.sync = config.sync or {}
+    if given.path then config.path = given.path end
+    if given.schema then config.schema = common.load_schema(given.schema) end
+    if given.script then config.script = given.script end
+    if given.watch then config.watch = true end
+    for option, name in pairs({ url = "url", app = "app_id", partition = "partition", token = "token", ca_file = "ca_file" }) do
+        if given[option] then config.sync[name] = given[option] end
+    end
+    if not config.path then common.misuse("no realm file: --path, or 'path' in the configuration") end
+    if not config.sync.url and not config.sync.user then common.misuse("no server: --url, or 'sync.url' in the configuration") end
+    if config.sync.partition == nil then common.misuse("no partition: --partition, or 'sync.partition'") end
+    return config
+end
+
+local function load_script(script)
+    if type(script) == "function" or script == nil then return script end
+    local chunk, message = loadfile(script)
+    if not chunk then common.fail("%s", message) end
+    return chunk
+end
+
+local function print_change(class, what, list)
+    for _, item in ipairs(list) do
+        local key = type(item) == "table" and item.key or item
+        local properties = type(item) == "table" and item.properties and #item.properties > 0
+            and " " .. table.concat(item.properties, " ") or ""
+        print(("%s %s(%s)%s"):format(what, class, tostring(key), properties))
+    end
+    io.stdout:flush()
+end
+
+local function watch(realm)
+    realm:observe(function(_, changes)
+        local names = {}
+        for class in pairs(changes) do names[#names + 1] = class end
+        table.sort(names)
+        for _, class in ipairs(names) do
+            print_change(class, "inserted", changes[class].inserted)
+            print_change(class, "modified", changes[class].modified)
+            print_change(class, "deleted", changes[class].deleted)
+        end
+    end)
+end
+
+return {
+    name = "client",
+    usage = "client [--config FILE.lua] [OPTIONS]",
+    about = "Synchronises a realm file with a server: once, or for as long as it is told to watch.",
+    options = {
+        { name = "config", value = "FILE", help = "Lua file that returns a table of options (doc/client.md)" },
+        { name = "path", value = "REALM", help = "the realm file" },
+        { name = "url", value = "URL", help = "the server, wss://host:port" },
+        { name = "app", value = "ID", help = "id of the app (default: default)" },
+        { name = "partition", value = "TEXT", help = "partition value" },
+        { name = "token", value = "TOKEN", help = "access token ('syncline token' makes one)" },
+        { name = "ca-file", value = "FILE", help = "certificates to trust (PEM)" },
+        { name = "schema", value = "FILE", help = "Lua file that returns a list of classes" },
+        { name = "script", value = "FILE", help = "Lua file to run after the first download, with the realm as argument" },
+        { name = "watch", help = "go on, and print what changes, until SIGTERM or SIGINT" },
+    },
+    run = function(given)
+        if given[1] then common.misuse("'%s': client takes options only", given[1]) end
+        local config = read_config(given)
+        local script = load_script(config.script)
+        local failure
+        config.sync.on_error = config.sync.on_error or function(problem) failure = failure or problem end
+        local ok, realm, message = pcall(syncline.open, {
+            path = config.path, schema = config.schema, sync = config.sync, fast_commits = config.fast_commits,
+        })
+        if not ok then common.fail("%s", tostring(realm)) end
+        if not realm then common.fail("%s", message) end
+        local session, timeout = realm:sync_session(), config.timeout or 60
+        local function check(done, why)
+            if done then return end
+            realm:close()
+            common.fail("%s", failure and failure.message or why)
+        end
+        check(session:wait_for_download(timeout))
+        if config.watch then watch(realm) end
+        if script then
+            local fine, problem = pcall(script, realm)
+            if not fine then
+                realm:close()
+                common.fail("%s", tostring(problem))
+            end
+        end
+        if not realm:is_closed() then
+            check(session:wait_for_upload(timeout))
+            if config.watch then
+                for _, name in ipairs({ "term", "int" }) do syncline.loop.get():on_signal(name, syncline.stop) end
+                io.stderr:write("watching; stop with Ctrl-C\n")
+                syncline.run()
+            end
+            realm:close()
+        end
+        return 0
+    end,
+}

@@ -1,0 +1,324 @@
+-- Synchronisation of realms: connections to servers, shared by the realms of one user.
+
+local core = require("syncline.core")
+local loop = require("syncline.loop")
+local Session = require("syncline.session")
+
+local client = {}
+
+---@class syncline.Connection
+local Connection = {}
+Connection.__index = Connection
+
+-- Connections by server, app and user, while they have sessions.
+local connections = {}
+
+---What happens to an error of a connection that no session has a handler for; default: nothing, because
+---connections come back by themselves (`session:connection_state()` tells).
+---@type fun(problem: table)|nil
+client.on_connection_error = nil
+
+-- ---- the socket -------------------------------------------------------------------------------------
+
+local CAUSES = { [4400] = "resolve", [4401] = "connect", [4402] = "read", [4403] = "write", [1015] = "tls" }
+
+local function http_status(code)
+    return type(code) == "number" and code >= 200 and code <= 599
+end
+
+-- How a WebSocket ended, in the words of the core.
+local function ended(self, attempt, code, reason, why, why_code)
+    if http_status(why_code) then
+        self.core:refused(attempt, why_code, why or "")
+    elseif code and code ~= 1006 and not why then
+        self.core:closed(attempt, code, reason or "")
+    else
+        self.core:lost(attempt, CAUSES[why_code] or "read", why or reason or "")
+    end
+end
+
+function Connection:open_socket(event)
+    local attempt = event.attempt
+    self.attempt = attempt
+    local socket, message, code
+    local handlers = {
+        url = self.origin .. event.target, protocols = event.offer, tls = self.tls, headers = self.headers,
+        timeout = self.connect_timeout,
+        on_open = function(_, protocol)
+            self.core:opened(attempt, protocol or "")
+            self.is_open = true
+            self:pump()
+        end,
+        on_message = function(_, data)
+            self:receive(attempt, data)
+        end,
+        on_writable = function() self:pump() end,
+        on_close = function(_, close_code, reason, why, why_code)
+            if self.socket == socket then
+                self.socket, self.is_open = nil, false
+            end
+            ended(self, attempt, close_code, reason, why, why_code)
+            self:pump()
+        end,
+    }
+    socket, message, code = loop.get():connect_websocket(handlers)
+    self.socket, self.is_open = socket, false
+    if not socket then self.core:lost(attempt, CAUSES[code] or "connect", message) end
+end
+
+function Connection:close_socket(event)
+    local socket = self.socket
+    if not socket or event.attempt ~= self.attempt then return end
+    self.socket, self.is_open = nil, false
+    socket:close(event.code)
+end
+
+-- A message has to wait while a program is in the middle of a write to one of the realms.
+function Connection:receive(attempt, data)
+    self.inbox[#self.inbox + 1] = { attempt, data }
+    self:pump()
+end
+
+local function writing(self)
+    for _, session in pairs(self.sessions) do
+        if session.realm:is_writing() then return true end
+    end
+    return false
+end
+
+local function read_inbox(self)
+    while #self.inbox > 0 and not writing(self) do
+        local first = table.remove(self.inbox, 1)
+        self.core:receive(first[1], first[2])
+        self:dispatch()
+    end
+end
+
+local function send(self)
+    while self.socket and self.is_open and not self.socket:full() do
+        local message = self.core:send()
+        if not message then return end
+        if not self.socket:send(message) then return end
+    end
+end
+
+-- ---- events -----------------------------------------------------------------------------------------
+
+local function want_token(self)
+    local provider = self.token_provider
+    if not provider or self.asking then return end
+    self.asking = true
+    provider(function(token, message, code)
+        self.asking = false
+        if token then
+            self.core:set_token(token)
+        else
+            for _, session in pairs(self.sessions) do
+                session:handle({ type = "error", error = { class = "auth", code = code or 0, name = "TokenRefused",
+                    message = message or "no new access token", advice = "log in again", try_again = false } })
+            end
+        end
+        self:pump()
+    end)
+end
+
+local HANDLERS = {
+    connect = Connection.open_socket,
+    disconnect = Connection.close_socket,
+    token_wanted = want_token,
+    location_wanted = function(self) self.core:set_route(self.route, true) end,
+    log_out = function(self)
+        if self.on_log_out then self.on_log_out() end
+    end,
+    error = function(self, event)
+        self.last_error = event.error
+        local heard = false
+        for _, session in pairs(self.sessions) do
+            session.last_error = event.error
+            if not event.error.try_again then
+                session:handle(event)
+                heard = true
+            end
+        end
+        if not heard and client.on_connection_error then client.on_connection_error(event.error) end
+    end,
+    connection_state = function(self, event)
+        for _, session in pairs(self.sessions) do
+            if session.on_connection_state then session.on_connection_state(event.state, event.delay) end
+        end
+    end,
+}
+
+function Connection:dispatch()
+    while true do
+        local event = self.core:next_event()
+        if not event then return end
+        if event.session then
+            local session = self.sessions[event.session]
+            if session then session:handle(event) end
+        else
+            local handler = HANDLERS[event.type]
+            if handler then handler(self, event) end
+        end
+    end
+end
+
+-- Does everything that can be done now. Called after every event and every wish; calls from inside
+-- (an observer that writes, say) make it go round once more.
+function Connection:pump()
+    if self.pumping then
+        self.again = true
+        return
+    end
+    self.pumping = true
+    local ok, problem = pcall(function()
+        repeat
+            self.again = false
+            self.core:step()
+            self:dispatch()
+            read_inbox(self)
+            send(self)
+            self:dispatch()
+        until not self.again
+    end)
+    self.pumping = false
+    if self.timer then self.timer:stop() end
+    local timeout = not self.closed and self.core:timeout()
+    if timeout then
+        self.timer = loop.get():timer(math.min(timeout, 86400), function() self:pump() end)
+    end
+    if not ok then error(problem, 0) end
+end
+
+function Connection:remove(session)
+    for number, other in pairs(self.sessions) do
+        if other == session then self.sessions[number] = nil end
+    end
+    if self.closed then return end
+    self:pump()
+    if next(self.sessions) == nil then
+        -- Let the goodbye of the last session out, then go.
+        if self.socket and self.is_open then self.socket:close(1000) end
+        self.closed = true
+        if self.timer then self.timer:stop() end
+        self.socket, self.is_open = nil, false
+        connections[self.key] = nil
+    end
+end
+
+local function new_connection(options)
+    local self = setmetatable({
+        key = options.key, origin = options.origin, tls = options.tls, route = options.route, sessions = {}, inbox = {},
+        token_provider = options.token_provider, headers = options.headers, connect_timeout = options.connect_timeout,
+        on_log_out = options.on_log_out,
+    }, Connection)
+    local message, code
+    self.core, message, code = core.client.connection({
+        route = options.route, token = options.token or "", route_verified = true,
+        ping_period = options.ping_period, pong_timeout = options.pong_timeout, connect_timeout = options.connect_timeout,
+        min_version = options.min_version, max_version = options.max_version,
+    })
+    if not self.core then return nil, message, code end
+    connections[options.key] = self
+    return self
+end
+
+-- ---- sessions ---------------------------------------------------------------------------------------
+
+local function split_url(url)
+    local scheme, host, path = url:match("^(%w+)://([^/?#]+)(/?[^?#]*)")
+    local schemes = { ws = "ws", wss = "wss", http = "ws", https = "wss", realm = "ws", realms = "wss" }
+    if not scheme or not schemes[scheme] then
+        error(("sync: '%s' is no URL of a sync server (wss://host:port)"):format(tostring(url)), 0)
+    end
+    return schemes[scheme] .. "://" .. host, path
+end
+
+local function check_options(options)
+    if type(options) ~= "table" then error("sync: a table of options expected, got " .. type(options), 0) end
+    if options.user == nil and type(options.url) ~= "string" then
+        error("sync: 'url' of the server, or a 'user' who logged in, expected", 0)
+    end
+    if options.partition == nil then error("sync: 'partition' is missing (syncline.null is a partition, too)", 0) end
+end
+
+-- Everything a connection needs, from the options of sync.
+local function connection_options(options)
+    local out = { tls = options.tls }
+    if options.ca_file or options.tls_min or options.verify ~= nil then
+        out.tls = { ca = options.ca_file, min = options.tls_min, verify = options.verify }
+    end
+    for _, name in ipairs({ "headers", "connect_timeout", "ping_period", "pong_timeout", "min_version", "max_version" }) do
+        out[name] = options[name]
+    end
+    local app_id, path
+    if options.user then
+        local user = options.user
+        app_id = user.app.id
+        out.origin, path = split_url(options.url or user:sync_url())
+        out.tls = out.tls or user.app.tls
+        out.token = user.access_token
+        out.token_provider = function(done) user:refresh(done) end
+        out.on_log_out = function() user:forget() end
+    else
+        app_id = options.app_id or "default"
+        out.origin, path = split_url(options.url)
+        out.token = options.token
+        if type(options.token) == "function" then
+            out.token = options.token()
+            out.token_provider = function(done) done(options.token()) end
+        end
+    end
+    if path == "" or path == "/" then path = ("/api/client/v2.0/app/%s/realm-sync"):format(app_id) end
+    out.route = path
+    local who = options.user and options.user.id or (type(options.token) == "string" and options.token) or ""
+    out.key = table.concat({ out.origin, path, who, tostring(options.user or "") }, "\n")
+    return out
+end
+
+---Starts synchronising a realm; `syncline.open{..., sync = options}` calls it.
+---
+---Options: `url` (`wss://host:port`) with `app_id` and `token` (an access token, or a function that
+---returns a fresh one), or `user` (see `syncline.app`); `partition` (the value that names the realm on
+---the server); `tls = {ca = file, min = "1.2", verify = false}`; `on_error(problem, session)`,
+---`on_state(state, delay)`, `on_connection_state(state, delay)`, `on_log(level, text)`;
+---`paused` (start paused); `upload = false` (download only); `upload_delay = false` (do not wait for the
+---first download before uploading).
+---@param realm syncline.Realm
+---@param options table
+---@return syncline.Session|nil session
+---@return string|nil message
+---@return string|number|nil code
+function client.attach(realm, options)
+    check_options(options)
+    local wanted = connection_options(options)
+    local connection = connections[wanted.key]
+    if not connection then
+        local message, code
+        connection, message, code = new_connection(wanted)
+        if not connection then return nil, message, code end
+    end
+    local session, message, code = connection.core:session(realm.handle, {
+        path = core.ejson.encode(options.partition, "relaxed"), paused = options.paused, upload = options.upload,
+        upload_delay = options.upload_delay,
+    })
+    if not session then return nil, message, code end
+    local self = Session._new({
+        realm = realm, core = session, connection = connection, partition = options.partition,
+        on_error = options.on_error, on_state = options.on_state, on_log = options.on_log,
+        on_connection_state = options.on_connection_state,
+    })
+    connection.sessions[session:number()] = self
+    realm.session = self
+    connection:pump()
+    return self
+end
+
+---Closes all sessions of this Lua state.
+function client.close_all()
+    for _, connection in pairs(connections) do
+        for _, session in pairs(connection.sessions) do session:close() end
+    end
+end
+
+return client

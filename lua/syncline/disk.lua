@@ -1,0 +1,70 @@
+-- The few things with files and folders that plain Lua cannot do or makes hard.
+
+local disk = {}
+
+local function quote(text)
+    return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+---@param path string
+---@return boolean
+function disk.exists(path)
+    local file = io.open(path, "rb")
+    if file then file:close() end
+    return file ~= nil
+end
+
+---Makes a folder with everything above it, closed to other users; true if it is there afterwards.
+---@param path string
+---@return boolean|nil ok, string|nil message
+function disk.make_folder(path)
+    local present = io.open(path .. "/.", "rb")
+    if present then
+        present:close()
+        return true
+    end
+    local ok = os.execute("umask 077 && mkdir -p -- " .. quote(path) .. " 2>/dev/null")
+    if ok ~= true and ok ~= 0 then return nil, ("the folder '%s' cannot be made"):format(path) end
+    return true
+end
+
+---@param path string
+---@return string|nil text, string|nil message
+function disk.read(path)
+    local file, message = io.open(path, "rb")
+    if not file then return nil, message end
+    local text = file:read("*a")
+    file:close()
+    if not text then return nil, ("'%s' cannot be read"):format(path) end
+    return text
+end
+
+---Writes a file that only its owner may read, all or nothing.
+---@param path string
+---@param text string
+---@return boolean|nil ok, string|nil message
+function disk.write_private(path, text)
+    local temporary = path .. ".new"
+    local ok = os.execute("umask 077 && : > " .. quote(temporary) .. " 2>/dev/null")
+    if ok ~= true and ok ~= 0 then return nil, ("'%s' cannot be written"):format(temporary) end
+    local file, message = io.open(temporary, "wb")
+    if not file then return nil, message end
+    local written, reason = file:write(text)
+    local closed, late = file:close()
+    if not written or not closed then return nil, reason or late end
+    return os.rename(temporary, path)
+end
+
+---@param path string
+---@param text string
+---@return boolean|nil ok, string|nil message
+function disk.append(path, text)
+    local file, message = io.open(path, "ab")
+    if not file then return nil, message end
+    local written, reason = file:write(text)
+    file:close()
+    if not written then return nil, reason end
+    return true
+end
+
+return disk

@@ -1,0 +1,122 @@
+-- The configuration of a server: what may be in it, what holds without it, and the keys that are made
+-- on the first run.
+
+local auth = require("syncline.auth")
+local core = require("syncline.core")
+local disk = require("syncline.disk")
+
+local config = {}
+
+-- Name, type, default.
+local FIELDS = {
+    host = { "string", "127.0.0.1" },
+    port = { "number", 9090 },
+    storage = { "string", "syncline-data" },
+    tls = { "table or false", nil },
+    base_url = { "string", nil },
+    apps = { "table", nil },
+    keys = { "table", nil },
+    log = { "table", nil },
+    mail = { "function", nil },
+    max_connections = { "number", nil },
+    max_per_address = { "number", nil },
+    max_sessions = { "number", nil },
+    max_backlog = { "number", nil },
+    idle_timeout = { "number", nil },
+    keep_originals = { "boolean", nil },
+    stop_timeout = { "number", 5 },
+    token_leeway = { "number", 30 },
+}
+
+local function names()
+    local list = {}
+    for name in pairs(FIELDS) do list[#list + 1] = name end
+    table.sort(list)
+    return table.concat(list, ", ")
+end
+
+---Checks a configuration and fills in the defaults. Raises what is wrong with it.
+---@param given table|nil
+---@return table
+function config.check(given)
+    local out = {}
+    for name, value in pairs(given or {}) do
+        local field = FIELDS[name]
+        if not field then error(("server: unknown option '%s' (there are %s)"):format(tostring(name), names()), 0) end
+        if type(value) ~= field[1] and not (field[1] == "table or false" and (value == false or type(value) == "table")) then
+            error(("server: option '%s': %s expected, got %s"):format(name, field[1], type(value)), 0)
+        end
+        out[name] = value
+    end
+    for name, field in pairs(FIELDS) do
+        if out[name] == nil then out[name] = field[2] end
+    end
+    out.apps = out.apps or { default = { anonymous = true } }
+    return out
+end
+
+-- The key that our own tokens are signed with lies in the storage folder; it is made once.
+local function own_key(storage)
+    local folder = storage .. "/keys"
+    local path = folder .. "/signing.key"
+    if not disk.exists(path) then
+        local ok, message = disk.make_folder(folder)
+        if not ok then return nil, message end
+        ok, message = disk.write_private(path, auth.hex(auth.random(32)) .. "\n")
+        if not ok then return nil, message end
+    end
+    local text, message = disk.read(path)
+    if not text then return nil, message end
+    local secret = text:match("^(%x+)%s*$")
+    if not secret or #secret < 32 then return nil, ("'%s' is no signing key (hexadecimal digits)"):format(path) end
+    return auth.key({ alg = "HS256", kid = "own", secret = secret })
+end
+
+local function read_key(spec, number)
+    if type(spec) ~= "table" then error(("server: keys[%d]: a table expected"):format(number), 0) end
+    local options = { alg = spec.alg, kid = spec.kid, secret = spec.secret, pem = spec.pem, jwk = spec.jwk }
+    if spec.pem_file then
+        local text, message = disk.read(spec.pem_file)
+        if not text then return nil, message end
+        options.pem = text
+    end
+    return auth.key(options)
+end
+
+---The signing key and all keys whose tokens are accepted.
+---@param checked table a checked configuration
+---@return userdata|nil key
+---@return userdata[]|string keys, or what is wrong
+function config.keys(checked)
+    local key, message = own_key(checked.storage)
+    if not key then return nil, message end
+    local keys = { key }
+    for number, spec in ipairs(checked.keys or {}) do
+        local other, reason = read_key(spec, number)
+        if not other then return nil, ("keys[%d]: %s"):format(number, reason) end
+        keys[#keys + 1] = other
+    end
+    return key, keys
+end
+
+---TLS files: those of the configuration, or a certificate of our own for localhost, made on the first
+---run; false if TLS is switched off.
+---@param checked table
+---@return table|false|nil tls
+---@return string|nil message
+function config.tls(checked)
+    if checked.tls == false then return false end
+    local given = checked.tls or {}
+    if given.cert and given.key then
+        return { cert = given.cert, key = given.key, min = given.min }
+    end
+    if given.cert or given.key then return nil, "tls: 'cert' and 'key' belong together" end
+    local folder = checked.storage .. "/tls"
+    local ok, message = disk.make_folder(folder)
+    if not ok then return nil, message end
+    local cert, key, created = core.net.certificate(folder, given.host)
+    if not cert then return nil, key end
+    return { cert = cert, key = key, min = given.min, created = created, own = true }
+end
+
+return config

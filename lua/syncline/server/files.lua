@@ -1,0 +1,123 @@
+-- The realm files of a server: partition to file, opened when first bound, closed when nobody has used
+-- them for a while. Work that sessions queue is done once per turn of the loop, for all files.
+
+local core = require("syncline.core")
+local auth = require("syncline.auth")
+local disk = require("syncline.disk")
+
+local files = {}
+files.__index = files
+
+-- Seconds that a file stays open without sessions.
+local LINGER = 60
+
+---@param options { directory: string, loop: userdata, log: function, keep_originals: boolean|nil,
+---max_backlog: integer|nil, after_work: function }
+function files.new(options)
+    return setmetatable({
+        directory = options.directory, loop = options.loop, log = options.log, keep_originals = options.keep_originals,
+        max_backlog = options.max_backlog, after_work = options.after_work, open_files = {}, waiting = {},
+    }, files)
+end
+
+-- The name says nothing about the partition, so that any text can be one; the list beside the files
+-- tells people which is which.
+local function file_name(partition)
+    return auth.hex(auth.sha256(partition)):sub(1, 40)
+end
+
+local function list_partition(self, folder, name, partition)
+    local line = ("%s\t%s\n"):format(name, partition)
+    local ok, message = disk.append(folder .. "/partitions.tsv", line)
+    if not ok then self.log("warning", "the list of partitions could not be written", { reason = message }) end
+end
+
+local function do_work(self)
+    self.work_timer = nil
+    local todo = self.waiting
+    self.waiting = {}
+    for entry in pairs(todo) do
+        local ok, message, code = entry.file:work()
+        if not ok then
+            self.log("error", "a commit failed; trying again", { file = entry.path, reason = message, code = code })
+            self.waiting[entry] = true
+        end
+    end
+    if next(self.waiting) then
+        self.work_timer = self.loop:timer(1, function() do_work(self) end)
+    end
+    self.after_work()
+end
+
+local function on_work(self, entry)
+    self.waiting[entry] = true
+    if not self.work_timer then
+        self.work_timer = self.loop:timer(0, function() do_work(self) end)
+    end
+end
+
+---The open file of a partition.
+---@param app_id string
+---@param partition string canonical form
+---@return userdata|nil file
+---@return string|nil message
+---@return string|number|nil code
+function files:open(app_id, partition)
+    local key = app_id .. "\0" .. partition
+    local entry = self.open_files[key]
+    if entry then
+        entry.idle_since = nil
+        return entry.file
+    end
+    local folder, name = ("%s/apps/%s/realms"):format(self.directory, app_id), file_name(partition)
+    local ok, reason = disk.make_folder(folder)
+    if not ok then return nil, reason, "storage" end
+    local path = ("%s/%s.realm"):format(folder, name)
+    local is_new = not disk.exists(path)
+    entry = { path = path }
+    local file, message, code = core.server.file({
+        path = path, keep_originals = self.keep_originals, max_backlog = self.max_backlog,
+        on_work = function() on_work(self, entry) end,
+    })
+    if not file then return nil, message, code end
+    if is_new then list_partition(self, folder, name, partition) end
+    entry.file = file
+    self.open_files[key] = entry
+    self.log("info", "file opened", { app = app_id, partition = partition, path = path })
+    return file
+end
+
+---Closes what nobody uses. Called now and then.
+---@param now number
+function files:sweep(now)
+    for key, entry in pairs(self.open_files) do
+        if entry.file:sessions() > 0 or entry.file:waiting() then
+            entry.idle_since = nil
+        elseif not entry.idle_since then
+            entry.idle_since = now
+        elseif now - entry.idle_since >= LINGER then
+            entry.file:close()
+            self.open_files[key] = nil
+            self.log("info", "file closed", { path = entry.path })
+        end
+    end
+end
+
+---Does the work that waits and closes all files.
+function files:close()
+    if self.work_timer then self.work_timer:stop() end
+    for key, entry in pairs(self.open_files) do
+        if entry.file:waiting() then entry.file:work() end
+        entry.file:close()
+        self.open_files[key] = nil
+    end
+end
+
+---@return integer
+function files:count()
+    local count = 0
+    for _ in pairs(self.open_files) do count = count + 1 end
+    return count
+end
+
+return files

@@ -1,0 +1,357 @@
+-- The sync server: HTTP and WebSocket on one port, users and tokens, realm files.
+
+local core = require("syncline.core")
+local auth = require("syncline.auth")
+local config = require("syncline.server.config")
+local files = require("syncline.server.files")
+local log = require("syncline.log")
+local loops = require("syncline.loop")
+local Peer = require("syncline.server.peer")
+local services = require("syncline.services")
+
+---@class syncline.Server
+local Server = {}
+Server.__index = Server
+
+-- Names of the core's kinds of partitions in rules of permissions.
+local KINDS = { text = "string", int = "int", oid = "objectid", uuid = "uuid", null = "null", path = "string" }
+
+-- ---- requests ---------------------------------------------------------------------------------------
+
+local function decode(text)
+    return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+local function read_query(text)
+    local out = {}
+    for pair in text:gmatch("[^&]+") do
+        local name, value = pair:match("^([^=]*)=?(.*)$")
+        out[decode((name:gsub("%+", " ")))] = decode((value:gsub("%+", " ")))
+    end
+    return out
+end
+
+local function address_of(peer)
+    return peer:match("^%[(.*)%]:%d+$") or peer:match("^(.*):%d+$") or peer
+end
+
+local function read_request(request)
+    return {
+        method = request.method, path = decode(request.path), query = read_query(request.query), headers = request.headers,
+        body = request.body, peer = address_of(request.peer),
+    }
+end
+
+-- ---- sync connections -------------------------------------------------------------------------------
+
+-- A token without a login session, signed by a key of the configuration: `syncline token`, or the
+-- issuer of a company. It lives as long as it says.
+local function standing_user(self, request)
+    local header = request.headers.authorization
+    local token = request.query.baas_at or header and header:match("^[Bb]earer%s+(.+)$")
+    if not token then return nil end
+    local claims = auth.decode(token)
+    if not claims or claims.sid ~= nil then return nil end
+    local app_id = request.path:match("/app/([%w_-]+)/realm%-sync$") or claims.aud
+    local app = type(app_id) == "string" and self.services.apps[app_id]
+    if not app then return nil end
+    claims = auth.verify(token, self.keys, { now = os.time(), leeway = self.config.token_leeway, audience = app_id })
+    if not claims or type(claims.sub) ~= "string" or claims.typ ~= nil and claims.typ ~= "access" then return nil end
+    local data = type(claims.user_data) == "table" and claims.user_data or {}
+    return { app = app, user = { id = claims.sub, data = data, custom_data = data, identities = {} }, claims = claims }
+end
+
+local function is_sync_path(path)
+    return path:match("^/+api/client/v2%.0/app/[%w_-]+/realm%-sync$") or path:match("^/+realm%-sync")
+end
+
+-- The file for a partition, and what the user may do with it.
+local function open_partition(self, session, request)
+    local value = request.kind ~= "null" and request.partition or nil
+    if request.kind == "text" then
+        value = core.json.decode(request.partition)
+    elseif request.kind ~= "path" and value then
+        value = value:match("\"%$%a+\":\"([^\"]*)\"") or value
+    end
+    local access, why = session.app:access(session.user, { kind = KINDS[request.kind], value = value })
+    if access == "none" then
+        self.log("notice", "access refused", { user = session.user.id, partition = request.partition, reason = why })
+        return nil, "you may not use this partition", 206
+    end
+    local file, message, code = self.files:open(session.app.id, request.partition)
+    if not file then
+        self.log("error", "a file cannot be opened", { partition = request.partition, reason = message, code = code })
+        return nil, message, code
+    end
+    return file, access
+end
+
+local function refuse(request, chosen, code, reason)
+    if chosen.newest_offered >= 8 then
+        local socket = request:accept({ protocol = chosen.token })
+        if socket then socket:close(code, reason) end
+    else
+        request:respond({ status = code == 4001 and 401 or 403, headers = { ["Content-Type"] = "text/plain" }, body = reason })
+    end
+end
+
+local function expire(self, peer, claims)
+    if type(claims.exp) ~= "number" then return end
+    peer:expire_in(claims.exp - os.time() + self.config.token_leeway)
+end
+
+local function begin_sync(self, request, session, chosen)
+    self.next_id = self.next_id + 1
+    local peer, message = Peer.new({
+        loop = self.loop, log = self.log, version = chosen.version, flx = chosen.flx, mismatch = chosen.mismatch,
+        user = session.user.id, session_id = session.claims.sid, co_id = ("%x"):format(self.next_id),
+        max_sessions = self.config.max_sessions, idle = self.config.idle_timeout,
+        open = function(bind) return open_partition(self, session, bind) end,
+        on_end = function(ended) self.peers[ended] = nil end,
+    })
+    if not peer then
+        self.log("error", "a connection could not be made", { reason = message })
+        request:respond({ status = 503 })
+        return
+    end
+    local options = peer:callbacks()
+    options.protocol = chosen.token
+    local socket, why = request:accept(options)
+    if not socket then
+        self.log("notice", "an upgrade failed", { reason = why })
+        return
+    end
+    self.peers[peer] = true
+    self.log("info", "client connected", { client = request.peer or address_of(socket:peer() or ""), user = session.user.id,
+        app = session.app.id, protocol = chosen.token, tls = socket:tls_version() or "none" })
+    expire(self, peer, session.claims)
+    peer:begin(socket)
+end
+
+local function on_upgrade(self, request)
+    local asked = read_request(request)
+    if not is_sync_path(asked.path) then
+        return request:respond({ status = 404, headers = { ["Content-Type"] = "text/plain" }, body = "no such path\n" })
+    end
+    local chosen, message = core.server.negotiate(request.headers["sec-websocket-protocol"] or "")
+    if not chosen then
+        return request:respond({ status = 400, headers = { ["Content-Type"] = "text/plain" }, body = message .. "\n" })
+    end
+    local session, code, reason = standing_user(self, asked), nil, nil
+    if not session then
+        session, code, reason = self.services:authorize_sync(asked)
+    end
+    if not session then
+        self.log("notice", "sync refused", { client = asked.peer, reason = reason, code = code })
+        return refuse(request, chosen, code, reason)
+    end
+    begin_sync(self, request, session, chosen)
+end
+
+local function on_request(self, request)
+    local answer = self.services:handle(read_request(request))
+    local ok, message = request:respond(answer)
+    if not ok then
+        self.log("error", "an answer could not be sent", { path = request.path, reason = message })
+        if request:waiting() then request:respond({ status = 500 }) end
+    end
+end
+
+-- ---- life -------------------------------------------------------------------------------------------
+
+local function base_url(self)
+    if self.config.base_url then return self.config.base_url end
+    local host = self.config.host
+    if host == "127.0.0.1" or host == "0.0.0.0" or host == "::1" or host == "::" then host = "localhost" end
+    if host:find(":", 1, true) then host = "[" .. host .. "]" end
+    return ("%s://%s:%d"):format(self.tls and "https" or "http", host, self.socket:port())
+end
+
+local function open_services(self)
+    local opened, message = services.open({
+        apps = self.config.apps, directory = self.config.storage .. "/users", key = self.key, keys = self.keys,
+        base_url = self.config.base_url or "https://localhost", clock = os.time, log = self.log, mail = self.config.mail,
+    })
+    if not opened then return nil, message end
+    for _, app in pairs(opened.apps) do
+        app.on_revoke = function(user_id, session_id)
+            for peer in pairs(self.peers) do
+                if peer.user == user_id and (not session_id or peer.session_id == session_id) then
+                    peer:revoke("access revoked")
+                end
+            end
+        end
+    end
+    return opened
+end
+
+local function listen(self)
+    return self.loop:listen({
+        host = self.config.host, port = self.config.port,
+        tls = self.tls and { cert = self.tls.cert, key = self.tls.key, min = self.tls.min } or nil,
+        max_connections = self.config.max_connections, max_per_address = self.config.max_per_address,
+        on_request = function(request) on_request(self, request) end,
+        on_upgrade = function(request) on_upgrade(self, request) end,
+    })
+end
+
+local function sweep(self)
+    self.files:sweep(self.loop:now())
+    self.sweep_timer = self.loop:timer(15, function() sweep(self) end)
+end
+
+-- Everything that has to be there before the port is opened.
+local function prepare(self)
+    local disk = require("syncline.disk")
+    for _, folder in ipairs({ self.config.storage, self.config.storage .. "/users" }) do
+        local ok, message = disk.make_folder(folder)
+        if not ok then return nil, message end
+    end
+    local message
+    self.key, message = config.keys(self.config)
+    if not self.key then return nil, message end
+    self.keys = message
+    self.tls, message = config.tls(self.config)
+    if self.tls == nil then return nil, message end
+    self.services, message = open_services(self)
+    if not self.services then return nil, message end
+    self.files = files.new({
+        directory = self.config.storage, loop = self.loop, log = self.log, keep_originals = self.config.keep_originals,
+        max_backlog = self.config.max_backlog,
+        after_work = function()
+            for peer in pairs(self.peers) do peer:pump() end
+        end,
+    })
+    return true
+end
+
+---Starts a server on the shared loop; it works while `syncline.run()` or `server:run()` runs.
+---
+---Options (all may be left out): `host`, `port` (0: any free one), `storage` (folder), `tls`
+---(`{cert=, key=, min="1.3"}`; without files a certificate for localhost is made; false: no TLS),
+---`apps` (per app id: providers, permissions, functions), `keys` (`{alg=, kid=, secret=|pem=|pem_file=|jwk=}`,
+---whose tokens are accepted besides our own), `log` (`{format=, level=, file=}`), `base_url`, `mail`, limits.
+---@param options table|nil
+---@return syncline.Server|nil server
+---@return string|nil message
+---@return string|number|nil code
+function Server.start(options)
+    local checked = config.check(options)
+    local lines, message = log.new(checked.log)
+    if not lines then return nil, message, "storage" end
+    local self = setmetatable({ config = checked, loop = loops.get(), peers = {}, next_id = 0, lines = lines }, Server)
+    self.log = function(level, text, facts) lines:write(level, text, facts) end
+    local ok, reason, code = prepare(self)
+    if not ok then
+        self:close()
+        return nil, reason, code
+    end
+    self.socket, reason, code = listen(self)
+    if not self.socket then
+        self:close()
+        return nil, reason, code
+    end
+    self.services:set_base_url(base_url(self))
+    sweep(self)
+    self.log("notice", "listening", { url = self:url(), storage = checked.storage, pid = nil })
+    if self.tls and self.tls.created then
+        self.log("notice", "made a certificate for localhost; clients have to trust it", { cert = self.tls.cert })
+    end
+    return self
+end
+
+---The URL that clients use, `https://...` (or `http://` without TLS).
+---@return string
+function Server:url()
+    return self.services.base_url
+end
+
+---@return integer
+function Server:port()
+    return self.socket:port()
+end
+
+---The file with the certificate that clients have to trust, if it is our own.
+---@return string|nil
+function Server:ca_file()
+    return self.tls and self.tls.cert or nil
+end
+
+---An access token for a user of an app, signed with the server's key.
+---@param app_id string
+---@param user_id string
+---@param lifetime integer|nil seconds, default one hour
+---@return string
+function Server:token(app_id, user_id, lifetime)
+    return Server.mint(self.key, app_id, user_id, lifetime)
+end
+
+---As `server:token`, with a key.
+---@param key userdata
+---@param app_id string
+---@param user_id string
+---@param lifetime integer|nil
+---@return string
+function Server.mint(key, app_id, user_id, lifetime)
+    local now = os.time()
+    return assert(auth.sign({ typ = "access", sub = user_id, aud = app_id, iat = now, exp = now + (lifetime or 3600) }, key))
+end
+
+---Runs until the process gets SIGTERM or SIGINT, or `server:stop()` is called.
+function Server:run()
+    for _, name in ipairs({ "term", "int" }) do
+        self.loop:on_signal(name, function()
+            self.log("notice", "stopping", { signal = name })
+            self:stop()
+        end)
+    end
+    while not self.stopped do self.loop:step() end
+    self:close()
+end
+
+---Takes no more connections and says goodbye to those that are there; `run` returns when they have gone,
+---after `stop_timeout` seconds at the latest.
+function Server:stop()
+    if self.stopping then return end
+    self.stopping = true
+    self.socket:stop()
+    for peer in pairs(self.peers) do peer:shutdown() end
+    local deadline = self.loop:now() + self.config.stop_timeout
+    local function look()
+        if next(self.peers) == nil or self.loop:now() >= deadline then
+            self.stopped = true
+            self.loop:wake()
+        else
+            self.stop_timer = self.loop:timer(0.02, look)
+        end
+    end
+    look()
+end
+
+---Ends everything at once. What was acknowledged is safe.
+function Server:close()
+    if self.closed then return end
+    self.closed = true
+    for _, timer in ipairs({ "sweep_timer", "stop_timer" }) do
+        if self[timer] then self[timer]:stop() end
+    end
+    for peer in pairs(self.peers) do
+        if peer.socket then peer.socket:abort() end
+        peer:finish(1006)
+    end
+    if self.socket then self.socket:close() end
+    if self.files then self.files:close() end
+    if self.services then self.services:close() end
+    self.log("notice", "stopped")
+    self.lines:close()
+end
+
+---Numbers for people who watch a server.
+---@return table
+function Server:stats()
+    local connections = 0
+    for _ in pairs(self.peers) do connections = connections + 1 end
+    return { connections = connections, files = self.files:count() }
+end
+
+return Server

@@ -1,0 +1,174 @@
+-- The session of a synchronised realm: what a program can ask of it and hear from it.
+
+local loop = require("syncline.loop")
+
+---@class syncline.Session
+---@field realm syncline.Realm
+---@field partition any
+local Session = {}
+Session.__index = Session
+
+---Made by `syncline.client`.
+---@param fields table
+function Session._new(fields)
+    fields.progress_observers = {}
+    fields.waits = {}
+    return setmetatable(fields, Session)
+end
+
+-- States from which nothing moves without help.
+local ENDED = { inactive = true, closed = true, failed = true }
+
+local function describe(problem)
+    if not problem then return "the session has ended", "session" end
+    local message = problem.message
+    if problem.advice and problem.advice ~= "" then message = message .. "; " .. problem.advice end
+    return message, problem.code ~= 0 and problem.code or problem.class
+end
+
+local function wait(self, request_of, timeout)
+    if self.realm:is_writing() then error("a write is open: end it before waiting", 3) end
+    if not self.core then return nil, describe(self.last_error) end
+    local request, message, code = self.core[request_of](self.core)
+    if not request then return nil, message, code end
+    self.waits[request] = "waiting"
+    self.connection:pump()
+    local ok, why, number = loop.run(function()
+        return self.waits[request] ~= "waiting" or not self.core or ENDED[self:state()]
+    end, timeout)
+    local result = self.waits[request]
+    self.waits[request] = nil
+    if not ok then return nil, why, number end
+    if result == "done" then return true end
+    return nil, describe(self.last_error)
+end
+
+---Waits until the server has everything that was written here so far.
+---@param timeout number|nil seconds
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code `"timeout"`, or why the session ended
+function Session:wait_for_upload(timeout)
+    return wait(self, "wait_upload", timeout)
+end
+
+---Waits until everything that the server has now is here.
+---@param timeout number|nil seconds
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function Session:wait_for_download(timeout)
+    return wait(self, "wait_download", timeout)
+end
+
+---Stops synchronising; changes collect in the file until `resume`.
+function Session:pause()
+    if not self.core then return nil, describe(self.last_error) end
+    local ok, message, code = self.core:pause()
+    self.connection:pump()
+    return ok, message, code
+end
+
+---Ends a pause.
+function Session:resume()
+    if not self.core then return nil, describe(self.last_error) end
+    local ok, message, code = self.core:resume()
+    self.connection:pump()
+    return ok, message, code
+end
+
+---Tries again at once after an error that had stopped the session.
+function Session:restart()
+    if not self.core then return nil, describe(self.last_error) end
+    local ok, message, code = self.core:restart()
+    self.connection:pump()
+    return ok, message, code
+end
+
+---`"unbound"`, `"binding"`, `"active"`, `"suspended"`, `"paused"`, `"inactive"`, `"failed"` or `"closed"`.
+---@return string
+function Session:state()
+    return self.core and self.core:state() or "closed"
+end
+
+---`"disconnected"`, `"connecting"` or `"connected"`.
+---@return string
+function Session:connection_state()
+    return self.connection and self.connection.core:state() or "disconnected"
+end
+
+---Bytes and changesets: `uploaded_bytes` of `uploadable_bytes`, `downloaded_bytes` of
+---`downloadable_bytes`, and the same for changesets where they are known.
+---@return table
+function Session:progress()
+    return self.realm:info()
+end
+
+---Calls `fn(progress)` whenever the progress changes; returns a function that ends it.
+---@param fn fun(progress: table)
+---@return fun()
+function Session:observe_progress(fn)
+    local observers = self.progress_observers
+    observers[fn] = true
+    return function() observers[fn] = nil end
+end
+
+---Drops every delay and connects, or proves the connection, at once.
+function Session:reconnect()
+    if not self.connection then return nil, "the session has ended", "session" end
+    local ok, message, code = self.connection.core:reconnect_now()
+    self.connection:pump()
+    return ok, message, code
+end
+
+---Ends the session; the realm stays open and can go on without sync.
+function Session:close()
+    if not self.core then return end
+    self.core:close()
+    self.connection:remove(self)
+    self.core = nil
+    if self.realm.session == self then self.realm.session = nil end
+end
+
+-- There is something new to upload.
+function Session:nudge()
+    if self.connection then self.connection:pump() end
+end
+
+-- ---- events -----------------------------------------------------------------------------------------
+
+local function report(session, problem)
+    session.last_error = problem
+    local handler = session.on_error
+    if handler then
+        handler(problem, session)
+    elseif not problem.try_again then
+        local message, code = describe(problem)
+        io.stderr:write(("syncline: sync error %s: %s\n"):format(tostring(code), message))
+    end
+end
+
+local HANDLERS = {
+    error = function(self, event) report(self, event.error) end,
+    integrated = function(self) self.realm:touched() end,
+    progress = function(self, event)
+        for fn in pairs(self.progress_observers) do fn(event) end
+    end,
+    wait_done = function(self, event)
+        if self.waits[event.request] then self.waits[event.request] = event.ok and "done" or "given up" end
+    end,
+    session_state = function(self, event)
+        if self.on_state then self.on_state(event.state, event.delay) end
+    end,
+    log = function(self, event)
+        if self.on_log then self.on_log(event.level, event.text) end
+    end,
+}
+
+-- One event of the core about this session.
+function Session:handle(event)
+    local handler = HANDLERS[event.type]
+    if handler then handler(self, event) end
+end
+
+return Session
