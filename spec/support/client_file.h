@@ -180,6 +180,7 @@ static inline bool item_erase(sl_realm *realm, int64_t id, sl_status *st) {
     do {                                                                                           \
         sl_status write_st = SL_STATUS_INIT, *st = &write_st;                                      \
         sl_realm *realm = (file)->realm;                                                           \
+        (void)realm;                                                                               \
         if (!sl_client_history_begin((file)->history, st)) file_fatal("begin", st);                \
         if (!(body)) file_fatal(#body, st);                                                        \
         if (!sl_client_history_commit((file)->history, NULL, st)) file_fatal("commit", st);        \

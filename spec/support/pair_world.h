@@ -103,6 +103,14 @@ static inline void world_start_server(world *w) {
 static inline void world_drain(world_client *c) {
     sl_client_event event;
     while (c->connection && sl_client_connection_next_event(c->connection, &event)) {
+        if (c->world->trace &&
+            (event.type == SL_CLIENT_CONNECTION_STATE || event.type == SL_CLIENT_SESSION_STATE))
+            fprintf(stderr, "%d at %lld: state %s, delay %lld\n", (int)(c - c->world->clients),
+                    (long long)c->env.mono,
+                    event.type == SL_CLIENT_SESSION_STATE
+                        ? sl_session_state_name((sl_session_state)event.state)
+                        : sl_connection_state_name((sl_connection_state)event.state),
+                    (long long)event.delay_ms);
         if (event.type == SL_CLIENT_CONNECT) {
             c->attempt = event.attempt;
             c->wants_link = true;
@@ -153,6 +161,7 @@ static inline void world_init(world *w, uint64_t seed, size_t clients) {
     memset(w, 0, sizeof *w);
     test_env_init(&w->env, seed);
     w->version = 14;
+    w->trace = getenv("SYNCLINE_TRACE") != NULL;
     w->host = (sl_server_host){.open = world_open_file,
                                .release = world_release_file,
                                .wake = world_wake,

@@ -1,0 +1,557 @@
+/* client.c - the userdata of client connections and their sessions. Sockets are the Lua half's: it
+ * opens and closes them as events ask, hands messages in and takes messages out. Times are seconds.
+ */
+#include "lua/core.h"
+#include "lua/realm.h"
+#include "lua/value.h"
+#include "net/system_env.h"
+#include "protocol/errors.h"
+#include "session/client_session.h"
+
+/* Invariants: every session of `connection` that Lua holds is in the list `sessions`; a session's
+ * `session` is NULL once it has ended, and then it is in no list and its realm does not know it. */
+typedef struct lua_session lua_session;
+
+typedef struct lua_connection {
+    sl_lua_head head;
+    sl_client_connection *connection;
+    lua_session *sessions;
+} lua_connection;
+
+struct lua_session {
+    sl_lua_head head;
+    sl_client_session *session;
+    lua_connection *owner;
+    sl_lua_realm *realm;
+    lua_session *next;
+};
+
+/* ---- sessions: lifetime ---------------------------------------------------------------------- */
+
+static void forget_session(lua_session *self) {
+    lua_session **link = &self->owner->sessions;
+    while (*link && *link != self)
+        link = &(*link)->next;
+    if (*link) *link = self->next;
+    self->realm->session = NULL;
+    self->realm->detach = NULL;
+    self->session = NULL;
+}
+
+static void end_session(lua_session *self) {
+    sl_client_session *session = self->session;
+    if (!session) return;
+    forget_session(self);
+    sl_client_session_close(session);
+}
+
+static void session_close(lua_State *L, void *self) {
+    (void)L;
+    end_session(self);
+}
+
+/* The realm is closing and takes its history along. */
+static void realm_detaches(sl_lua_realm *realm) {
+    end_session(realm->session);
+}
+
+static void connection_close(lua_State *L, void *self) {
+    (void)L;
+    lua_connection *connection = self;
+    while (connection->sessions)
+        forget_session(connection->sessions);
+    sl_client_connection_free(connection->connection);
+    connection->connection = NULL;
+}
+
+/* Two objects that must live as long as the userdata at `index`. */
+static void keep(lua_State *L, int index, int first, int second) {
+    index = lua_absindex(L, index);
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, first);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, second);
+    lua_rawseti(L, -2, 2);
+#ifdef SL_LUA_DOUBLES_ONLY
+    lua_setfenv(L, index);
+#else
+    lua_setuservalue(L, index);
+#endif
+}
+
+/* ---- sessions: methods ----------------------------------------------------------------------- */
+
+static const luaL_Reg session_methods[];
+static const sl_lua_type session_type = {"syncline.core.client_session", sizeof(lua_session),
+                                         session_close, session_methods, NULL};
+
+static lua_session *check_session(lua_State *L) {
+    lua_session *self = sl_lua_check(L, 1, &session_type);
+    if (!self->session) luaL_error(L, "the session has ended: its realm or connection was closed");
+    return self;
+}
+
+static int done(lua_State *L, bool ok, const sl_status *st) {
+    if (!ok) return sl_lua_fail_or_raise(L, st);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* session:pause(), :resume(), :restart() -> true, or nil, message, code */
+static int session_pause(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    return done(L, sl_client_session_pause(check_session(L)->session, &st), &st);
+}
+
+static int session_resume(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    return done(L, sl_client_session_resume(check_session(L)->session, &st), &st);
+}
+
+static int session_restart(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    return done(L, sl_client_session_restart(check_session(L)->session, &st), &st);
+}
+
+/* session:wait_upload(), :wait_download() -> number of the request, which a wait_done event
+ * repeats; or nil, message, code */
+static int session_wait_upload(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    uint64_t request = 0;
+    if (!sl_client_session_wait_upload(check_session(L)->session, &request, &st))
+        return sl_lua_fail_or_raise(L, &st);
+    sl_lua_push_int(L, (int64_t)request);
+    return 1;
+}
+
+static int session_wait_download(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    uint64_t request = 0;
+    if (!sl_client_session_wait_download(check_session(L)->session, &request, &st))
+        return sl_lua_fail_or_raise(L, &st);
+    sl_lua_push_int(L, (int64_t)request);
+    return 1;
+}
+
+/* session:state() -> "unbound", "binding", "active", ..., "closed" */
+static int session_state(lua_State *L) {
+    const lua_session *self = sl_lua_check(L, 1, &session_type);
+    sl_session_state state =
+        self->session ? sl_client_session_state(self->session) : SL_SESSION_CLOSED;
+    lua_pushstring(L, sl_session_state_name(state));
+    return 1;
+}
+
+/* session:number() -> how events name it */
+static int session_number(lua_State *L) {
+    sl_lua_push_int(L, (int64_t)sl_client_session_number(check_session(L)->session));
+    return 1;
+}
+
+static const luaL_Reg session_methods[] = {{"pause", session_pause},
+                                           {"resume", session_resume},
+                                           {"restart", session_restart},
+                                           {"wait_upload", session_wait_upload},
+                                           {"wait_download", session_wait_download},
+                                           {"state", session_state},
+                                           {"number", session_number},
+                                           {NULL, NULL}};
+
+/* ---- connections: lifetime ------------------------------------------------------------------- */
+
+static const luaL_Reg connection_methods[];
+static const sl_lua_type connection_type = {"syncline.core.client_connection",
+                                            sizeof(lua_connection), connection_close,
+                                            connection_methods, NULL};
+
+static lua_connection *check_connection(lua_State *L) {
+    return sl_lua_check(L, 1, &connection_type);
+}
+
+static uint64_t check_attempt(lua_State *L) {
+    return (uint64_t)sl_lua_check_int(L, 2, 0, INT64_MAX);
+}
+
+static int64_t option_ms(lua_State *L, const char *name) {
+    double seconds = sl_lua_option_number(L, 1, name, 0);
+    if (!(seconds >= 0 && seconds <= 86400 * 365.0))
+        luaL_error(L, "option '%s': seconds between 0 and one year expected", name);
+    return (int64_t)(seconds * 1000);
+}
+
+/* client.connection{route = path, token = "", route_verified = false, min_version, max_version,
+ * connect_timeout, linger, ping_period, pong_timeout, fast_reconnect, max_inflated} -> connection,
+ * or nil, message, code */
+static int client_connection(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_client_connection_options options = {.env = sl_system_env()};
+    luaL_checktype(L, 1, LUA_TTABLE);
+    options.route = sl_lua_option_str(L, 1, "route", "/realm-sync");
+    options.token = sl_lua_option_str(L, 1, "token", "");
+    options.route_verified = sl_lua_option_bool(L, 1, "route_verified", false);
+    options.min_version = (int)sl_lua_option_int(L, 1, "min_version", SL_PROTOCOL_MIN,
+                                                 SL_PROTOCOL_MAX, SL_PROTOCOL_MIN);
+    options.max_version = (int)sl_lua_option_int(L, 1, "max_version", options.min_version,
+                                                 SL_PROTOCOL_MAX, SL_PROTOCOL_MAX);
+    options.connect_timeout_ms = option_ms(L, "connect_timeout");
+    options.linger_ms = option_ms(L, "linger");
+    options.ping_period_ms = option_ms(L, "ping_period");
+    options.pong_timeout_ms = option_ms(L, "pong_timeout");
+    options.fast_reconnect_ms = option_ms(L, "fast_reconnect");
+    options.max_inflated = (uint64_t)sl_lua_option_int(L, 1, "max_inflated", 0, INT64_MAX, 0);
+    lua_connection *self = sl_lua_new(L, &connection_type);
+    self->connection = sl_client_connection_new(&options, &st);
+    if (self->connection) return 1;
+    self->head.closed = true;
+    return sl_lua_fail_or_raise(L, &st);
+}
+
+/* connection:session(realm, {path = partition, upload = true, upload_delay = true, paused = false})
+ * -> session, or nil, message, code */
+static int connection_session(lua_State *L) {
+    lua_connection *owner = check_connection(L);
+    sl_lua_realm *realm = sl_lua_check_realm(L, 2);
+    sl_status st = SL_STATUS_INIT;
+    sl_client_session_options options = {.path = sl_lua_option_str(L, 3, "path", "")};
+    options.no_upload = !sl_lua_option_bool(L, 3, "upload", true);
+    options.no_upload_delay = !sl_lua_option_bool(L, 3, "upload_delay", true);
+    options.paused = sl_lua_option_bool(L, 3, "paused", false);
+    luaL_argcheck(L, !realm->session, 2, "the realm is synchronised already");
+    lua_session *self = sl_lua_new(L, &session_type);
+    self->owner = owner;
+    self->realm = realm;
+    keep(L, -1, 1, 2);
+    self->session = sl_client_session_open(owner->connection, realm->history, &options, &st);
+    if (!self->session) {
+        self->head.closed = true;
+        return sl_lua_fail_or_raise(L, &st);
+    }
+    self->next = owner->sessions;
+    owner->sessions = self;
+    realm->session = self;
+    realm->detach = realm_detaches;
+    return 1;
+}
+
+/* ---- connections: the socket ----------------------------------------------------------------- */
+
+/* connection:opened(attempt, subprotocol) and the like -> true, or nil, message, code */
+static int connection_opened(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    return done(L,
+                sl_client_connection_opened(self->connection, check_attempt(L),
+                                            sl_lua_opt_str(L, 3, ""), &st),
+                &st);
+}
+
+/* connection:refused(attempt, http_status, text) */
+static int connection_refused(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    int status = (int)sl_lua_check_int(L, 3, 0, 999);
+    return done(L,
+                sl_client_connection_refused(self->connection, check_attempt(L), status,
+                                             sl_lua_opt_str(L, 4, ""), &st),
+                &st);
+}
+
+/* connection:closed(attempt, close_code, reason): a close frame came */
+static int connection_closed(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    int code = (int)sl_lua_opt_int(L, 3, 0, 65535, SL_CLOSE_NO_STATUS);
+    return done(L,
+                sl_client_connection_closed(self->connection, check_attempt(L), code,
+                                            sl_lua_opt_str(L, 4, ""), &st),
+                &st);
+}
+
+/* connection:lost(attempt, "resolve" | "connect" | "read" | "write" | "tls", text) */
+static int connection_lost(lua_State *L) {
+    static const char *const causes[] = {"resolve", "connect", "read", "write", "tls", NULL};
+    static const int codes[] = {SL_CLOSE_RESOLVE_FAILED, SL_CLOSE_CONNECT_FAILED,
+                                SL_CLOSE_READ_ERROR, SL_CLOSE_WRITE_ERROR, SL_CLOSE_TLS};
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    int code = codes[luaL_checkoption(L, 3, "read", causes)];
+    return done(L,
+                sl_client_connection_lost(self->connection, check_attempt(L), code,
+                                          sl_lua_opt_str(L, 4, ""), &st),
+                &st);
+}
+
+/* connection:receive(attempt, message). Raises while the realm it is for has an open write. */
+static int connection_receive(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    sl_str message = sl_lua_check_str(L, 3);
+    bool ok = sl_client_connection_receive(self->connection, check_attempt(L), message.data,
+                                           message.size, &st);
+    for (lua_session *s = self->sessions; s; s = s->next)
+        sl_lua_realm_touched(s->realm);
+    return done(L, ok, &st);
+}
+
+static int connection_receive_text(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    return done(L, sl_client_connection_received_text(self->connection, check_attempt(L), &st),
+                &st);
+}
+
+/* A message on its way to Lua; Lua frees it whatever happens. */
+typedef struct message_box {
+    sl_lua_head head;
+    sl_buf buf;
+} message_box;
+
+static void message_box_close(lua_State *L, void *self) {
+    (void)L;
+    sl_buf_free(&((message_box *)self)->buf);
+}
+
+static const sl_lua_type message_box_type = {"syncline.core.client_message", sizeof(message_box),
+                                             message_box_close, NULL, NULL};
+
+/* connection:send() -> the next message, or false if there is nothing to send now; or nil, message,
+ * code */
+static int connection_send(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    bool any = false;
+    message_box *box = sl_lua_new(L, &message_box_type);
+    sl_buf_init(&box->buf, NULL);
+    bool ok = sl_client_connection_send(self->connection, &box->buf, &any, &st);
+    if (ok && any)
+        lua_pushlstring(L, box->buf.data, box->buf.size);
+    else
+        lua_pushboolean(L, 0);
+    sl_buf_free(&box->buf);
+    return ok ? 1 : sl_lua_fail_or_raise(L, &st);
+}
+
+/* ---- connections: time, wishes, facts -------------------------------------------------------- */
+
+static int connection_step(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    return done(L, sl_client_connection_step(check_connection(L)->connection, &st), &st);
+}
+
+/* connection:timeout() -> seconds until step wants to be called, or nil for "not for time's sake"
+ */
+static int connection_timeout(lua_State *L) {
+    const sl_env *env = sl_system_env();
+    int64_t at = sl_client_connection_deadline(check_connection(L)->connection);
+    if (at == INT64_MAX) return 0;
+    int64_t wait = at - env->mono_ms(env->ctx);
+    lua_pushnumber(L, wait > 0 ? (double)wait / 1000 : 0);
+    return 1;
+}
+
+static int connection_set_token(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    return done(L, sl_client_connection_set_token(self->connection, sl_lua_check_str(L, 2), &st),
+                &st);
+}
+
+/* connection:set_route(path, verified) */
+static int connection_set_route(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_connection *self = check_connection(L);
+    return done(L,
+                sl_client_connection_set_route(self->connection, sl_lua_check_str(L, 2),
+                                               sl_lua_opt_bool(L, 3, true), &st),
+                &st);
+}
+
+static int connection_reconnect_now(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    return done(L, sl_client_connection_reconnect_now(check_connection(L)->connection, &st), &st);
+}
+
+static int connection_disconnect(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    return done(L, sl_client_connection_disconnect(check_connection(L)->connection, &st), &st);
+}
+
+static int connection_state(lua_State *L) {
+    sl_connection_state state = sl_client_connection_state(check_connection(L)->connection);
+    lua_pushstring(L, sl_connection_state_name(state));
+    return 1;
+}
+
+/* connection:version() -> negotiated protocol version, or nil */
+static int connection_version(lua_State *L) {
+    int version = sl_client_connection_version(check_connection(L)->connection);
+    if (version == 0) return 0;
+    lua_pushinteger(L, version);
+    return 1;
+}
+
+/* connection:rtt() -> last round trip in seconds, or nil */
+static int connection_rtt(lua_State *L) {
+    int64_t rtt = sl_client_connection_rtt(check_connection(L)->connection);
+    if (rtt < 0) return 0;
+    lua_pushnumber(L, (double)rtt / 1000);
+    return 1;
+}
+
+static int connection_id(lua_State *L) {
+    sl_str id = sl_client_connection_id(check_connection(L)->connection);
+    lua_pushlstring(L, id.data, id.size);
+    return 1;
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void set_str(lua_State *L, const char *name, sl_str value) {
+    lua_pushlstring(L, value.size ? value.data : "", value.size);
+    lua_setfield(L, -2, name);
+}
+
+static void set_text(lua_State *L, const char *name, const char *value) {
+    lua_pushstring(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_int(lua_State *L, const char *name, uint64_t value) {
+    sl_lua_push_int(L, (int64_t)value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_bool(lua_State *L, const char *name, bool value) {
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_delay(lua_State *L, int64_t delay_ms) {
+    if (delay_ms < 0) return;
+    lua_pushnumber(L, (double)delay_ms / 1000);
+    lua_setfield(L, -2, "delay");
+}
+
+static void set_error(lua_State *L, const sl_client_error *error) {
+    lua_createtable(L, 0, 10);
+    set_text(L, "class", sl_status_class_name(error->cls));
+    set_int(L, "code", (uint64_t)error->code);
+    set_text(L, "name", error->name);
+    set_text(L, "action", sl_action_name(error->action));
+    set_text(L, "message", error->message);
+    set_text(L, "advice", error->advice);
+    set_bool(L, "try_again", error->try_again);
+    set_bool(L, "client_reset", error->client_reset);
+    set_bool(L, "no_recovery", error->no_recovery);
+    set_str(L, "json", error->json);
+    lua_setfield(L, -2, "error");
+}
+
+static void set_progress(lua_State *L, const sl_client_progress *p) {
+    set_int(L, "uploaded_bytes", p->uploaded_bytes);
+    set_int(L, "uploadable_bytes", p->uploadable_bytes);
+    set_int(L, "downloaded_bytes", p->downloaded_bytes);
+    set_int(L, "downloadable_bytes", p->downloadable_bytes);
+    set_int(L, "uploaded_changesets", p->uploaded_changesets);
+    set_int(L, "uploadable_changesets", p->uploadable_changesets);
+    set_int(L, "downloaded_changesets", p->downloaded_changesets);
+}
+
+static void set_details(lua_State *L, const sl_client_event *event) {
+    switch (event->type) {
+    case SL_CLIENT_CONNECT:
+        set_int(L, "attempt", event->attempt);
+        set_str(L, "target", event->target);
+        set_str(L, "offer", event->offer);
+        break;
+    case SL_CLIENT_DISCONNECT:
+        set_int(L, "attempt", event->attempt);
+        set_int(L, "code", (uint64_t)event->code);
+        break;
+    case SL_CLIENT_CONNECTION_STATE:
+        set_text(L, "state", sl_connection_state_name((sl_connection_state)event->state));
+        set_delay(L, event->delay_ms);
+        break;
+    case SL_CLIENT_SESSION_STATE:
+        set_text(L, "state", sl_session_state_name((sl_session_state)event->state));
+        set_delay(L, event->delay_ms);
+        break;
+    case SL_CLIENT_ERROR:
+        set_error(L, &event->error);
+        break;
+    case SL_CLIENT_INTEGRATED:
+        set_int(L, "changesets", event->changesets);
+        set_bool(L, "changed", event->changed);
+        break;
+    case SL_CLIENT_PROGRESS:
+        set_progress(L, &event->progress);
+        break;
+    case SL_CLIENT_WAIT_DONE:
+        set_int(L, "request", event->request);
+        set_bool(L, "ok", event->ok);
+        break;
+    case SL_CLIENT_LOG:
+        set_str(L, "text", event->text);
+        set_str(L, "level", event->level);
+        break;
+    default:
+        break;
+    }
+}
+
+/* connection:next_event() -> table, or nil when there is none. `type` is one of the names below;
+ * `session` is the number of the session it is about, nil for the connection. */
+static int connection_next_event(lua_State *L) {
+    static const char *const names[] = {
+        [SL_CLIENT_CONNECT] = "connect",
+        [SL_CLIENT_DISCONNECT] = "disconnect",
+        [SL_CLIENT_CONNECTION_STATE] = "connection_state",
+        [SL_CLIENT_SESSION_STATE] = "session_state",
+        [SL_CLIENT_TOKEN_WANTED] = "token_wanted",
+        [SL_CLIENT_LOCATION_WANTED] = "location_wanted",
+        [SL_CLIENT_LOG_OUT] = "log_out",
+        [SL_CLIENT_ERROR] = "error",
+        [SL_CLIENT_INTEGRATED] = "integrated",
+        [SL_CLIENT_PROGRESS] = "progress",
+        [SL_CLIENT_WAIT_DONE] = "wait_done",
+        [SL_CLIENT_LOG] = "log",
+    };
+    sl_client_event event;
+    if (!sl_client_connection_next_event(check_connection(L)->connection, &event)) return 0;
+    lua_createtable(L, 0, 8);
+    set_text(L, "type", names[event.type]);
+    if (event.session) set_int(L, "session", event.session);
+    set_details(L, &event);
+    return 1;
+}
+
+static const luaL_Reg connection_methods[] = {{"session", connection_session},
+                                              {"opened", connection_opened},
+                                              {"refused", connection_refused},
+                                              {"closed", connection_closed},
+                                              {"lost", connection_lost},
+                                              {"receive", connection_receive},
+                                              {"receive_text", connection_receive_text},
+                                              {"send", connection_send},
+                                              {"step", connection_step},
+                                              {"timeout", connection_timeout},
+                                              {"next_event", connection_next_event},
+                                              {"set_token", connection_set_token},
+                                              {"set_route", connection_set_route},
+                                              {"reconnect_now", connection_reconnect_now},
+                                              {"disconnect", connection_disconnect},
+                                              {"state", connection_state},
+                                              {"version", connection_version},
+                                              {"rtt", connection_rtt},
+                                              {"id", connection_id},
+                                              {NULL, NULL}};
+
+int sl_lua_open_client(lua_State *L) {
+    static const luaL_Reg functions[] = {{"connection", client_connection}, {NULL, NULL}};
+    sl_lua_register(L, &connection_type);
+    sl_lua_register(L, &session_type);
+    sl_lua_register(L, &message_box_type);
+    lua_newtable(L);
+    luaL_setfuncs(L, functions, 0);
+    return 1;
+}
