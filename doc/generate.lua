@@ -16,6 +16,7 @@ local PAGES = {
     { "server", "lua/syncline/server/init.lua", "The sync server" },
     { "loop", "lua/syncline/loop.lua", "The event loop" },
     { "exchange", "lua/syncline/exchange.lua", "Import and export" },
+    { "changeset", "lua/syncline/changeset.lua", "Looking into changesets" },
     { "sim", "lua/syncline/sim.lua", "Simulating a server and clients" },
 }
 

@@ -61,7 +61,7 @@ syncline.to_table = assign.to_table
 -- ---- parts ------------------------------------------------------------------------------------------
 
 syncline.open = Realm.open
-syncline.changeset = core.changeset
+syncline.changeset = require("syncline.changeset")
 syncline.protocol = core.protocol
 syncline.transform = core.transform
 syncline.json = core.json
