@@ -10,7 +10,7 @@ end
 return {
     name = "serve",
     usage = "serve [--config FILE.lua] [OPTIONS]",
-    about = "Runs a sync server. Without a configuration: on localhost, port 9090, over TLS, one app 'default' with anonymous login.",
+    about = "Runs a sync server. Without a configuration: localhost, port 9090, TLS, one app (default), anonymous login.",
     options = {
         { name = "config", value = "FILE", help = "Lua file that returns a table of options (doc/serve.md)" },
         { name = "host", value = "ADDRESS", help = "address to listen on (default 127.0.0.1)" },
