@@ -143,8 +143,6 @@ static sl_http_event read_chunks(sl_http_reader *r, const char **data, size_t *s
     size_t n = http_parser_execute(&r->chunks, &settings, *data, *size);
     enum http_errno error = HTTP_PARSER_ERRNO(&r->chunks);
     if (error == HPE_PAUSED) {
-        /* A pause in on_message_complete leaves the last byte untaken. */
-        if (r->state == COMPLETE && n < *size) n++;
         http_parser_pause(&r->chunks, 0);
     } else if (error != HPE_OK) {
         sl_fail_code(st, SL_ERR_CONNECTION, BAD, "HTTP: %s", http_errno_description(error));

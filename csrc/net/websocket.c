@@ -222,7 +222,7 @@ static void got_ping(sl_websocket *ws) {
 
 /* Feeds the codec until the bytes are used up, reading is paused, or it is over. */
 static void process(sl_websocket *ws, const char **data, size_t *size) {
-    while (*size > 0 && (ws->state == WS_OPEN || ws->state == WS_CLOSING) && !ws->paused) {
+    while ((ws->state == WS_OPEN || ws->state == WS_CLOSING) && !ws->paused) {
         sl_status why = SL_STATUS_INIT;
         switch (sl_ws_codec_feed(&ws->codec, data, size, &why)) {
         case SL_WS_MESSAGE:
@@ -237,8 +237,10 @@ static void process(sl_websocket *ws, const char **data, size_t *size) {
         case SL_WS_FAILED:
             violated(ws, &why);
             break;
-        default:
+        case SL_WS_PONG:
             break;
+        case SL_WS_MORE:
+            return;
         }
     }
 }
@@ -274,7 +276,7 @@ void sl_websocket_pause(sl_websocket *ws, bool paused) {
     if (ws->state == WS_ENDED) return;
     if (paused)
         sl_stream_pause(ws->stream, true);
-    else if (ws->held.size > 0)
+    else if (ws->held.size > 0 || sl_ws_codec_pending(&ws->codec))
         sl_loop_defer(sl_stream_loop(ws->stream), &ws->resume);
     else
         sl_stream_pause(ws->stream, false);

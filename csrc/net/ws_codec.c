@@ -205,6 +205,10 @@ sl_ws_event sl_ws_codec_feed(sl_ws_codec *c, const char **data, size_t *size, sl
     return event;
 }
 
+bool sl_ws_codec_pending(const sl_ws_codec *c) {
+    return !c->ended && c->frames && !c->in_frame && c->fed != c->used;
+}
+
 /* ---- sending --------------------------------------------------------------------------------- */
 
 size_t sl_ws_codec_head(const sl_ws_codec *c, uint8_t opcode, uint64_t size,

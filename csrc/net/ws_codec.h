@@ -70,11 +70,15 @@ void sl_ws_codec_init(sl_ws_codec *codec, bool server, size_t limit, const sl_al
                       const sl_env *env);
 void sl_ws_codec_free(sl_ws_codec *codec);
 
-/* Takes bytes from the front of *data (which moves) up to the next event. Refused, with the code to
+/* Takes bytes from the front of *data (which moves) up to the next event; to be called again, also
+ * with *size 0, until SL_WS_MORE. Refused, with the code to
  * close with: reserved bits, unknown opcodes, wrong masking, fragmented or long control frames, a
  * message inside a message, bad lengths (1002), text (1003), bad UTF-8 in a close reason (1007), a
  * message beyond the limit (1009, as soon as its length is known). */
 sl_ws_event sl_ws_codec_feed(sl_ws_codec *codec, const char **data, size_t *size, sl_status *st);
+
+/* Whether bytes that were taken may still hold events. */
+bool sl_ws_codec_pending(const sl_ws_codec *codec);
 
 enum { SL_WS_HEAD_MAX = 14 };
 /* Frame head of an unfragmented message or control frame into `head`; returns its size. For a
