@@ -321,7 +321,7 @@ static bool encode_all(const sl_changeset *cs, bool upfront, sl_buf *out, sl_sta
         uint32_t due = written;
         while (due < cs->string_count && cs->string_at[due] <= i)
             due++;
-        p = put_strings(cs, written, due, out, p);
+        if (due > written) p = put_strings(cs, written, due, out, p);
         written = due;
         if (p) p = make_room(out, p, room_for(in));
         if (!p) break;
