@@ -93,6 +93,14 @@ function syncline.stop()
     loop().stop()
 end
 
+---An app on a server, to log in to: see `app`.
+---@param options table
+---@return syncline.App|nil app
+---@return string|nil message
+function syncline.app(options)
+    return require("syncline.app").new(options)
+end
+
 local lazy = { client = true, server = true, schema = true, exchange = true, loop = true, auth = true }
 
 return setmetatable(syncline, {

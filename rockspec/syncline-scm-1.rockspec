@@ -37,6 +37,7 @@ build = {
   modules = {
     -- modules (make rockspec)
     ["syncline"] = "lua/syncline.lua",
+    ["syncline.app"] = "lua/syncline/app.lua",
     ["syncline.assign"] = "lua/syncline/assign.lua",
     ["syncline.auth"] = "lua/syncline/auth.lua",
     ["syncline.changeset"] = "lua/syncline/changeset.lua",

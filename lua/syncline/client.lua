@@ -104,19 +104,24 @@ end
 
 -- ---- events -----------------------------------------------------------------------------------------
 
+local function no_token(self, message, code)
+    for _, session in pairs(self.sessions) do
+        session:fail({ class = "auth", code = code or 0, name = "TokenRefused", message = message,
+            advice = "log in again, or give a new token with session:set_token", try_again = false })
+    end
+end
+
 local function want_token(self)
     local provider = self.token_provider
-    if not provider or self.asking then return end
+    if not provider then return no_token(self, "the server refused the access token") end
+    if self.asking then return end
     self.asking = true
     provider(function(token, message, code)
         self.asking = false
         if token then
             self.core:set_token(token)
         else
-            for _, session in pairs(self.sessions) do
-                session:handle({ type = "error", error = { class = "auth", code = code or 0, name = "TokenRefused",
-                    message = message or "no new access token", advice = "log in again", try_again = false } })
-            end
+            no_token(self, message or "there is no new access token", code)
         end
         self:pump()
     end)

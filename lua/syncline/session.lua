@@ -26,6 +26,19 @@ local function describe(problem)
     return message, problem.code ~= 0 and problem.code or problem.class
 end
 
+-- Nothing will move until a person, or the program, does something about `problem`.
+function Session:fail(problem)
+    self.stuck = problem
+    self:handle({ type = "error", error = problem })
+end
+
+-- What a wait that ran out of time says beside the time.
+local function out_of_time(self, why)
+    local problem = self:connection_state() ~= "connected" and self.last_error
+    if not problem then return why end
+    return ("%s; there is no connection: %s"):format(why, (describe(problem)))
+end
+
 local function wait(self, request_of, timeout)
     if self.realm:is_writing() then error("a write is open: end it before waiting", 3) end
     if not self.core then return nil, describe(self.last_error) end
@@ -34,13 +47,13 @@ local function wait(self, request_of, timeout)
     self.waits[request] = "waiting"
     self.connection:pump()
     local ok, why, number = loop.run(function()
-        return self.waits[request] ~= "waiting" or not self.core or ENDED[self:state()]
+        return self.waits[request] ~= "waiting" or not self.core or self.stuck or ENDED[self:state()]
     end, timeout)
     local result = self.waits[request]
     self.waits[request] = nil
-    if not ok then return nil, why, number end
     if result == "done" then return true end
-    return nil, describe(self.last_error)
+    if not ok then return nil, out_of_time(self, why), number end
+    return nil, describe(self.stuck or self.last_error)
 end
 
 ---Waits until the server has everything that was written here so far.
@@ -111,6 +124,16 @@ function Session:observe_progress(fn)
     local observers = self.progress_observers
     observers[fn] = true
     return function() observers[fn] = nil end
+end
+
+---Goes on with another access token.
+---@param token string
+function Session:set_token(token)
+    if not self.connection then return nil, "the session has ended", "session" end
+    for _, session in pairs(self.connection.sessions) do session.stuck = nil end
+    local ok, message, code = self.connection.core:set_token(token)
+    self.connection:pump()
+    return ok, message, code
 end
 
 ---Drops every delay and connects, or proves the connection, at once.

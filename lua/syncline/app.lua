@@ -1,0 +1,244 @@
+-- Logging in to an app on a server, as Realm SDKs do: users, their tokens, and what hangs on them.
+
+local auth = require("syncline.auth")
+local disk = require("syncline.disk")
+local json = require("syncline.core").json
+local loop = require("syncline.loop")
+
+---@class syncline.App
+---@field id string
+---@field base_url string
+local App = {}
+App.__index = App
+
+---@class syncline.User
+---@field id string
+---@field access_token string
+local User = {}
+User.__index = User
+
+local API = "/api/client/v2.0"
+
+-- Provider as people write it, its name in paths, and the body of a login from the credentials.
+local PROVIDERS = {
+    anonymous = { "anon-user", function() return {} end },
+    email = { "local-userpass", function(c) return { username = c.email, password = c.password } end },
+    api_key = { "api-key", function(c) return { key = c.key } end },
+    jwt = { "custom-token", function(c) return { token = c.token } end },
+    ["function"] = { "custom-function", function(c) return c.payload or {} end },
+}
+
+-- ---- requests ---------------------------------------------------------------------------------------
+
+local function read_answer(answer, message, code)
+    if not answer then return nil, message, code end
+    local body = answer.body ~= "" and json.decode(answer.body) or nil
+    if answer.status >= 200 and answer.status <= 299 then return body or {} end
+    local text = type(body) == "table" and type(body.error) == "string" and body.error
+        or ("the server answered with status %d"):format(answer.status)
+    return nil, text, answer.status
+end
+
+-- Calls done(body) or done(nil, message, code) from inside the loop.
+local function send(self, method, path, body, token, done, timeout)
+    local headers = { Accept = "application/json" }
+    if body then headers["Content-Type"] = "application/json" end
+    if token then headers.Authorization = "Bearer " .. token end
+    local call, message, code = loop.get():request({
+        url = (self.host or self.base_url) .. API .. path, method = method, headers = headers,
+        body = body and json.encode(body) or nil, tls = self.tls, timeout = timeout or self.timeout,
+        on_done = function(...) done(read_answer(...)) end,
+    })
+    if not call then return nil, message, code end
+    return call
+end
+
+local function request(self, method, path, body, token)
+    local result
+    local call, message, code = send(self, method, path, body, token, function(...) result = { ... } end)
+    if not call then return nil, message, code end
+    loop.run(function() return result ~= nil end)
+    if not result then return nil, "stopped while waiting for the server", "cancelled" end
+    return result[1], result[2], result[3]
+end
+
+-- ---- remembering users ------------------------------------------------------------------------------
+
+local function save(self)
+    if not self.path then return true end
+    local users = {}
+    for id, user in pairs(self.users) do
+        users[id] = { access_token = user.access_token, refresh_token = user.refresh_token, device_id = user.device_id }
+    end
+    return disk.write_private(self.path, json.encode({ users = users, current = self.current, host = self.host,
+        ws_host = self.ws_host }))
+end
+
+local function new_user(self, id, facts)
+    local user = setmetatable({
+        app = self, id = id, access_token = facts.access_token, refresh_token = facts.refresh_token,
+        device_id = facts.device_id,
+    }, User)
+    self.users[id] = user
+    return user
+end
+
+local function load(self)
+    if not self.path or not disk.exists(self.path) then return true end
+    local text, message = disk.read(self.path)
+    if not text then return nil, message end
+    local stored = json.decode(text)
+    if type(stored) ~= "table" or type(stored.users) ~= "table" then
+        return nil, ("'%s' holds no users; remove it to log in again"):format(self.path)
+    end
+    for id, facts in pairs(stored.users) do new_user(self, id, facts) end
+    self.current = stored.current
+    self.host, self.ws_host = stored.host, stored.ws_host
+    return true
+end
+
+-- ---- the app ----------------------------------------------------------------------------------------
+
+---An app on a server.
+---
+---Options: `id`; `base_url` (`https://host:port`); `tls = {ca=, min=, verify=}`; `path` (a file that
+---remembers users, so that a program can start offline); `timeout` of requests in seconds.
+---@param options table
+---@return syncline.App|nil app
+---@return string|nil message
+function App.new(options)
+    if type(options) ~= "table" or type(options.id) ~= "string" or type(options.base_url) ~= "string" then
+        error("app: a table with 'id' and 'base_url' expected", 2)
+    end
+    local self = setmetatable({
+        id = options.id, base_url = (options.base_url:gsub("/+$", "")), tls = options.tls, path = options.path,
+        timeout = options.timeout or 30, users = {},
+    }, App)
+    local ok, message = load(self)
+    if not ok then return nil, message, "storage" end
+    return self
+end
+
+-- Where the app lives; asked once per login, remembered for starts without network.
+local function locate(self)
+    self.host = nil
+    local answer, message, code = request(self, "GET", ("/app/%s/location"):format(self.id))
+    if not answer then return nil, message, code end
+    self.host, self.ws_host = answer.hostname, answer.ws_hostname
+    return true
+end
+
+---Logs in: `{provider = "anonymous"}`, `{provider = "email", email=, password=}`,
+---`{provider = "api_key", key=}`, `{provider = "jwt", token=}`, `{provider = "function", payload=}`.
+---@param credentials table
+---@return syncline.User|nil user
+---@return string|nil message
+---@return string|number|nil code
+function App:log_in(credentials)
+    local provider = type(credentials) == "table" and PROVIDERS[credentials.provider]
+    if not provider then error("log_in: provider anonymous, email, api_key, jwt or function expected", 2) end
+    local ok, message, code = locate(self)
+    if not ok then return nil, message, code end
+    local body = provider[2](credentials)
+    if provider[1] ~= "custom-function" then
+        body.options = { device = { sdk = "syncline", sdkVersion = "0.1.0", platform = "Lua" } }
+    end
+    local answer
+    answer, message, code = request(self, "POST", ("/app/%s/auth/providers/%s/login"):format(self.id, provider[1]), body)
+    if not answer then return nil, message, code end
+    local user = new_user(self, answer.user_id, answer)
+    self.current = user.id
+    ok, message = save(self)
+    if not ok then return nil, message, "storage" end
+    return user
+end
+
+---The user who logged in last and has not logged out, also without network.
+---@return syncline.User|nil
+function App:current_user()
+    return self.current and self.users[self.current] or nil
+end
+
+---Registers an account with email address and password.
+---@param email string
+---@param password string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function App:register(email, password)
+    local ok, message, code = locate(self)
+    if not ok then return nil, message, code end
+    local answer
+    answer, message, code = request(self, "POST", ("/app/%s/auth/providers/local-userpass/register"):format(self.id),
+        { email = email, password = password })
+    if not answer then return nil, message, code end
+    return true
+end
+
+-- ---- users ------------------------------------------------------------------------------------------
+
+---The URL of the sync server for this user.
+---@return string
+function User:sync_url()
+    return self.app.ws_host or (self.app.base_url:gsub("^http", "ws"))
+end
+
+---Gets a new access token; `done(token)` or `done(nil, message, code)` is called from inside the loop.
+---@param done fun(token: string|nil, message: string|nil, code: string|number|nil)
+function User:refresh(done)
+    local call, message, code = send(self.app, "POST", "/auth/session", nil, self.refresh_token, function(answer, why, number)
+        if answer and type(answer.access_token) == "string" then
+            self.access_token = answer.access_token
+            save(self.app)
+            done(self.access_token)
+        else
+            done(nil, why or "the server gave no token", number)
+        end
+    end)
+    if not call then done(nil, message, code) end
+end
+
+---The claims of the access token: `exp`, `user_data` and so on.
+---@return table
+function User:claims()
+    return auth.decode(self.access_token) or {}
+end
+
+---What the server knows of the user: `identities`, `data`, `custom_data`, `type`.
+---@return table|nil profile
+---@return string|nil message
+---@return string|number|nil code
+function User:profile()
+    return request(self.app, "GET", "/auth/profile", nil, self.access_token)
+end
+
+---Calls a function of the app with these arguments and returns its result.
+---@param name string
+---@param ... any
+---@return any result
+---@return string|nil message
+---@return string|number|nil code
+function User:call(name, ...)
+    return request(self.app, "POST", ("/app/%s/functions/call"):format(self.app.id),
+        { name = name, arguments = json.array({ ... }) }, self.access_token)
+end
+
+---Forgets the user here; the server is not told.
+function User:forget()
+    self.app.users[self.id] = nil
+    if self.app.current == self.id then self.app.current = nil end
+    save(self.app)
+end
+
+---Logs out, here and on the server. Sync sessions of the user should be closed before.
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function User:log_out()
+    local answer, message, code = request(self.app, "DELETE", "/auth/session", nil, self.refresh_token)
+    self:forget()
+    if not answer and code ~= 401 then return nil, message, code end
+    return true
+end
+
+return App
