@@ -157,7 +157,7 @@ static bool insert_entry(sl_realm *realm, const sl_target *target, sl_node *node
     if (dict && value)
         return sl_insert_entry_value(realm, target->cell, dict, target->index, target->key, value);
     if (dict) return sl_insert_entry(realm, target->cell, dict, target->index, target->key, node);
-    sl_node_clear(realm->alloc, node);
+    if (node) sl_node_clear(realm->alloc, node);
     return false;
 }
 
