@@ -139,6 +139,16 @@ static size_t check_lines(const char *data, size_t size, const sl_http_limits *l
     return lines - 2; /* first line and the empty one */
 }
 
+/* Method, target and version, one blank between them. */
+static bool two_blanks(const char *line) {
+    size_t blanks = 0;
+    for (; *line != '\r'; line++) {
+        if (*line == '\t') return false;
+        if (*line == ' ') blanks++;
+    }
+    return blanks == 2;
+}
+
 static bool read_length(sl_str value, uint64_t *length) {
     uint64_t n = 0;
     if (value.size == 0 || value.size > 15) return false;
@@ -252,6 +262,7 @@ bool sl_http_head_parse(sl_http_head *h, const sl_alloc *alloc, const char *data
     h->alloc = alloc;
     size_t lines = check_lines(data, size, limits, request, st);
     if (lines == SIZE_MAX) return false;
+    if (request && !two_blanks(data)) return refuse(st, BAD, "a malformed request line");
     h->fields = sl_new(alloc, (lines + 1) * sizeof *h->fields);
     if (!h->fields) return sl_fail_memory(st);
     bool ok = run_parser(h, data, size, lines, st);

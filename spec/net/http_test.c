@@ -87,7 +87,7 @@ static void hostile_requests_are_refused_with_the_right_status(void **state) {
         {"GET / HTTP/1.1\r\n" HOST HOST "\r\n", 400},
         {"GET / HTTP/2.0\r\n" HOST "\r\n", 505},
         {"GET / HTTP/0.9\r\n" HOST "\r\n", 505},
-        {"GET /\r\n" HOST "\r\n", 505},
+        {"GET /\r\n" HOST "\r\n", 400},
         {"GET  / HTTP/1.1\r\n" HOST "\r\n", 400},
         {"GET a HTTP/1.1\r\n" HOST "\r\n", 400},
         {"GET /#x HTTP/1.1\r\n" HOST "\r\n", 400},
