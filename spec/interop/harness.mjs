@@ -39,10 +39,12 @@ export async function within(promise, seconds, what) {
 
 export const temporary = (name) => fs.mkdtempSync(path.join(os.tmpdir(), `syncline-${name}-`));
 
-// A server on a free port of loopback. `config` is the text of extra members of the Lua configuration.
+// A server on a free port of loopback. `app` is the text of the app's part of the Lua configuration,
+// `config` of further members.
 export class Server {
-  constructor({ tls = true, config = "" } = {}) {
+  constructor({ tls = true, app = "anonymous = true", config = "" } = {}) {
     this.tls = tls;
+    this.app = app;
     this.config = config;
     this.dir = temporary("server");
     this.port = 0;
@@ -54,30 +56,24 @@ export class Server {
       `return {
   host = "127.0.0.1", port = ${this.port}, storage = ${JSON.stringify(this.dir + "/data")},
   tls = ${this.tls ? "{}" : "false"}, log = { format = "json", level = "info" },
-  apps = { ["interop-app"] = { anonymous = true } },
+  apps = { ["interop-app"] = { ${this.app} } },
 ${this.config}
 }
 `,
     );
     this.process = start(lua, ["bin/syncline", "serve", "--config", file], {
-      env: { ...process.env, ...luaPaths() },
+      env: { ...process.env, ...luaPaths(), SYNCLINE_BUILD: process.env.SYNCLINE_BUILD ?? "build" },
     });
+    this.log = "";
+    this.process.stderr.on("data", (data) => (this.log += data));
     const listening = new Promise((resolve, reject) => {
-      readline.createInterface({ input: this.process.stdout }).on("line", (line) => {
-        this.log = (this.log ?? "") + line + "\n";
-        let entry = {};
-        try {
-          entry = JSON.parse(line);
-        } catch {}
-        if (entry.event === "listening") resolve(entry);
-      });
+      readline.createInterface({ input: this.process.stdout }).once("line", resolve);
       this.process.ended.then((code) => reject(new Error(`server ended (${code}): ${this.process.errors}`)));
     });
-    const entry = await within(listening, 20, "server start");
-    this.port = entry.port;
-    this.baseUrl = `${this.tls ? "https" : "http"}://localhost:${this.port}`;
-    this.ca = entry.certificate;
-    this.key = entry.key;
+    this.baseUrl = await within(listening, 20, "server start");
+    this.port = Number(new URL(this.baseUrl).port);
+    this.ca = this.tls ? path.join(this.dir, "data/tls/cert.pem") : undefined;
+    this.key = this.tls ? path.join(this.dir, "data/tls/key.pem") : undefined;
     return this;
   }
   async stop(signal = "SIGTERM") {
@@ -91,7 +87,7 @@ export function luaPaths() {
   const build = process.env.SYNCLINE_BUILD ?? "build";
   return {
     LUA_PATH: `${root}/lua/?.lua;${root}/lua/?/init.lua;;`,
-    LUA_CPATH: `${root}/${build}/lua${version}/?.so;;`,
+    LUA_CPATH: `${path.resolve(root, build)}/lua${version}/?.so;;`,
   };
 }
 
