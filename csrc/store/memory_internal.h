@@ -23,7 +23,7 @@ enum {
 
 struct sl_memory_disk {
     sl_alloc alloc;
-    const sl_alloc *given; /* the same, as the maker handed it over */
+    const sl_alloc *given;         /* the same, as the maker handed it over */
     uint32_t refs;                 /* the maker's, and the open store's */
     struct sl_memory_store *store; /* the open one, or NULL */
     sl_memory_tree committed, durable;

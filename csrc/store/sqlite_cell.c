@@ -248,7 +248,7 @@ bool sl_sqlite_bind_node(sl_sqlite_store *store, sqlite3_stmt *stmt, int at,
     }
     if (sl_sqlite_is_json(&property->def, embedded)) {
         sl_buf_clear(&store->scratch);
-        return sl_sqlite_json_write(store, node, &store->scratch, st) &&
+        return sl_sqlite_json_write(store, node, property->def.target, &store->scratch, st) &&
                bind_scratch(store, stmt, at, false, st);
     }
     if (value && node->value.type == property->def.type) {

@@ -44,6 +44,8 @@ typedef enum sl_sqlite_query {
     SL_Q_SEQUENCE_PUT,
     SL_Q_LINK_PUT,
     SL_Q_LINK_CLEAR,
+    SL_Q_LINK_LIST,
+    SL_Q_LINK_DROP,
     SL_Q_LINK_FIND,
     SL_Q_COUNT
 } sl_sqlite_query;
@@ -62,9 +64,10 @@ typedef struct sl_sqlite_store {
     bool last_known;
     uint64_t last_version;
     sqlite3_stmt *statements[SL_Q_COUNT];
-    sl_buf bytes;   /* what the caller borrows until the next call */
-    sl_buf scratch; /* of one call */
-    sl_arena arena; /* of one object read */
+    sl_buf bytes;    /* what the caller borrows until the next call */
+    sl_buf scratch;  /* of one call */
+    sl_arena arena;  /* of one object read or saved */
+    sl_strmap links; /* of one object saved */
     sl_realm_source source;
     sl_catalogue catalogue;
     bool catalogue_stale, schema_changed;

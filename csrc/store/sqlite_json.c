@@ -3,10 +3,13 @@
 #include "realm/dict.h"
 #include "realm/list.h"
 #include "value/ejson.h"
+#include "value/number.h"
 
 /* --- writing --- */
 
-static bool write_node(sl_sqlite_store *store, sl_ejson *w, const sl_node *node, sl_status *st);
+/* `target`: the class of links at this place, or "". */
+static bool write_node(sl_sqlite_store *store, sl_ejson *w, const sl_node *node, sl_str target,
+                       sl_status *st);
 
 static void write_value(sl_ejson *w, const sl_value *value) {
     if (value->type != SL_TYPE_INT) {
@@ -16,26 +19,43 @@ static void write_value(sl_ejson *w, const sl_value *value) {
     /* A whole number reads back as an int, so the plain form loses nothing. */
     if (w->comma) sl_buf_byte(w->out, ',');
     w->comma = true;
-    sl_buf_printf(w->out, "%lld", (long long)value->integer);
+    sl_number_put_i64(value->integer, w->out);
 }
 
-static bool write_list(sl_sqlite_store *store, sl_ejson *w, const sl_list *list, sl_status *st) {
+/* A link whose class the property names is written as its key alone. A null key would read as no
+ * link, so it gets the long form. */
+static void write_link(sl_ejson *w, const sl_link *link) {
+    sl_value whole = {.type = SL_TYPE_INT};
+    if (link->key.type == SL_TYPE_INT) {
+        whole.integer = link->key.integer;
+        write_value(w, &whole);
+    } else if (link->key.type != SL_TYPE_NULL) {
+        sl_ejson_key(w, &link->key);
+    } else {
+        whole = (sl_value){.type = SL_TYPE_LINK, .link = link};
+        sl_ejson_value(w, &whole);
+    }
+}
+
+static bool write_list(sl_sqlite_store *store, sl_ejson *w, const sl_list *list, sl_str target,
+                       sl_status *st) {
     uint32_t count = sl_list_count(list);
     sl_ejson_begin_array(w);
     for (uint32_t i = 0; i < count; i++) {
-        if (!write_node(store, w, sl_list_at(list, i), st)) return false;
+        if (!write_node(store, w, sl_list_at(list, i), target, st)) return false;
     }
     sl_ejson_end_array(w);
     return true;
 }
 
-static bool write_dict(sl_sqlite_store *store, sl_ejson *w, const sl_dict *dict, sl_status *st) {
+static bool write_dict(sl_sqlite_store *store, sl_ejson *w, const sl_dict *dict, sl_str target,
+                       sl_status *st) {
     uint32_t count = sl_dict_count(dict);
     sl_ejson_begin_object(w);
     for (uint32_t i = 0; i < count; i++) {
         const sl_dict_entry *entry = sl_dict_at(dict, i);
         sl_ejson_name(w, entry->key);
-        if (!write_node(store, w, &entry->node, st)) return false;
+        if (!write_node(store, w, &entry->node, target, st)) return false;
     }
     sl_ejson_end_object(w);
     return true;
@@ -58,30 +78,38 @@ static bool write_object(sl_sqlite_store *store, sl_ejson *w, const sl_object *o
     sl_ejson_begin_object(w);
     for (uint32_t i = 0; i < object->cls->property_count; i++) {
         if (slots[i] == SL_NO_SLOT) continue;
-        sl_ejson_name(w, cat->properties[slots[i]].stored);
-        if (!write_node(store, w, sl_object_at(object, i), st)) return false;
+        const sl_cat_property *property = &cat->properties[slots[i]];
+        sl_ejson_name(w, property->stored);
+        if (!write_node(store, w, sl_object_at(object, i), property->def.target, st)) return false;
     }
     sl_ejson_end_object(w);
     return true;
 }
 
-static bool write_node(sl_sqlite_store *store, sl_ejson *w, const sl_node *node, sl_status *st) {
+static bool write_node(sl_sqlite_store *store, sl_ejson *w, const sl_node *node, sl_str target,
+                       sl_status *st) {
     switch (node->kind) {
     case SL_NODE_VALUE:
-        write_value(w, &node->value);
+        if (node->value.type == SL_TYPE_LINK && target.size &&
+            sl_str_eq(node->value.link->class_name, target)) {
+            write_link(w, node->value.link);
+        } else {
+            write_value(w, &node->value);
+        }
         return true;
     case SL_NODE_DICT:
-        return write_dict(store, w, node->dict, st);
+        return write_dict(store, w, node->dict, target, st);
     case SL_NODE_OBJECT:
         return write_object(store, w, node->object, st);
     default:
-        return write_list(store, w, node->list, st);
+        return write_list(store, w, node->list, target, st);
     }
 }
 
-bool sl_sqlite_json_write(sl_sqlite_store *store, const sl_node *node, sl_buf *out, sl_status *st) {
+bool sl_sqlite_json_write(sl_sqlite_store *store, const sl_node *node, sl_str target, sl_buf *out,
+                          sl_status *st) {
     sl_ejson w = {.out = out};
-    if (!write_node(store, &w, node, st)) return false;
+    if (!write_node(store, &w, node, target, st)) return false;
     return out->failed ? sl_fail_memory(st) : true;
 }
 
@@ -97,17 +125,39 @@ static bool content_error(sl_sqlite_store *store, const sl_status *inner, sl_sta
                                        : fail_content(store, inner->message, st);
 }
 
-/* `part`: class of embedded objects at this place, or NULL. */
-static bool read_node(sl_sqlite_store *store, const json_t *json, const sl_class *part,
-                      sl_node *node, sl_status *st);
+/* What may be at a place: embedded objects of class `part` (or NULL), links to class `target` as
+ * keys alone (or ""). */
+typedef struct place {
+    const sl_class *part;
+    sl_str target;
+} place;
+
+static bool read_node(sl_sqlite_store *store, const json_t *json, const place *at, sl_node *node,
+                      sl_status *st);
+
+/* A scalar, or the key of a link. `link` is room for it. */
+static bool read_scalar(sl_sqlite_store *store, const json_t *json, sl_str target, sl_value *value,
+                        sl_link *link, sl_status *st) {
+    sl_status inner = SL_STATUS_INIT;
+    bool key = target.size && !json_is_null(json) &&
+               !(json_is_object(json) && json_object_get(json, "$link"));
+    if (!key) {
+        return sl_ejson_read_value(json, &store->arena, value, &inner) ||
+               content_error(store, &inner, st);
+    }
+    *value = (sl_value){.type = SL_TYPE_LINK, .link = link};
+    link->class_name = target;
+    return sl_ejson_read_key(json, &store->arena, &link->key, &inner) ||
+           content_error(store, &inner, st);
+}
 
 static bool read_name(sl_sqlite_store *store, const char *name, sl_str *s, sl_status *st) {
     sl_status inner = SL_STATUS_INIT;
     return sl_ejson_read_name(name, &store->arena, s, &inner) || content_error(store, &inner, st);
 }
 
-static bool read_list(sl_sqlite_store *store, const json_t *json, const sl_class *part,
-                      sl_node *node, sl_status *st) {
+static bool read_list(sl_sqlite_store *store, const json_t *json, const place *at, sl_node *node,
+                      sl_status *st) {
     node->kind = SL_NODE_LIST;
     node->list = NULL;
     size_t count = json_array_size(json);
@@ -115,61 +165,60 @@ static bool read_list(sl_sqlite_store *store, const json_t *json, const sl_class
     for (size_t i = 0; i < count; i++) {
         sl_node *item = sl_list_insert(&store->alloc, node->list, (uint32_t)i);
         if (!item) return sl_fail_memory(st);
-        if (!read_node(store, json_array_get(json, i), part, item, st)) return false;
+        if (!read_node(store, json_array_get(json, i), at, item, st)) return false;
     }
     return true;
 }
 
-static bool read_dict(sl_sqlite_store *store, const json_t *json, const sl_class *part,
-                      sl_node *node, sl_status *st) {
+static bool read_dict(sl_sqlite_store *store, const json_t *json, const place *at, sl_node *node,
+                      sl_status *st) {
     node->kind = SL_NODE_DICT;
     node->dict = NULL;
     if (json_object_size(json) && !(node->dict = sl_dict_new(&store->alloc))) {
         return sl_fail_memory(st);
     }
     /* Only reads; jansson wants the object without const. */
-    for (void *at = json_object_iter((json_t *)(uintptr_t)json); at;
-         at = json_object_iter_next((json_t *)(uintptr_t)json, at)) {
+    for (void *i = json_object_iter((json_t *)(uintptr_t)json); i;
+         i = json_object_iter_next((json_t *)(uintptr_t)json, i)) {
         sl_str key;
-        if (!read_name(store, json_object_iter_key(at), &key, st)) return false;
+        if (!read_name(store, json_object_iter_key(i), &key, st)) return false;
         sl_node *item = sl_dict_put(&store->alloc, node->dict, key);
         if (!item) return sl_fail_memory(st);
-        if (!read_node(store, json_object_iter_value(at), part, item, st)) return false;
+        if (!read_node(store, json_object_iter_value(i), at, item, st)) return false;
     }
     return true;
 }
 
-static bool read_set(sl_sqlite_store *store, const json_t *json, sl_node *node, sl_status *st) {
+static bool read_set(sl_sqlite_store *store, const json_t *json, sl_str target, sl_node *node,
+                     sl_status *st) {
     node->kind = SL_NODE_SET;
     node->list = NULL;
     for (size_t i = 0; i < json_array_size(json); i++) {
-        sl_status inner = SL_STATUS_INIT;
         sl_value value;
+        sl_link link;
         bool added;
-        if (!sl_ejson_read_value(json_array_get(json, i), &store->arena, &value, &inner)) {
-            return content_error(store, &inner, st);
-        }
+        if (!read_scalar(store, json_array_get(json, i), target, &value, &link, st)) return false;
         if (!sl_set_add(&store->alloc, node, &value, &added)) return sl_fail_memory(st);
     }
     return true;
 }
 
-static const sl_class *part_of(sl_sqlite_store *store, const sl_property *property) {
-    return property->embedded ? sl_schema_find(store->schema, property->target) : NULL;
-}
-
 /* The content of a property: of a column, or of a member of an embedded object. */
 static bool read_property(sl_sqlite_store *store, const json_t *json, const sl_property *property,
                           sl_node *node, sl_status *st) {
-    const sl_class *part = part_of(store, property);
-    if (property->collection == SL_SINGLE) return read_node(store, json, part, node, st);
+    place at = {NULL, SL_STR("")};
+    if (property->embedded)
+        at.part = sl_schema_find(store->schema, property->target);
+    else if (property->type == SL_TYPE_LINK)
+        at.target = property->target;
+    if (property->collection == SL_SINGLE) return read_node(store, json, &at, node, st);
     bool dict = property->collection == SL_DICTIONARY;
     if (dict ? !json_is_object(json) : !json_is_array(json)) {
         return fail_content(store, "a collection is no JSON array or object", st);
     }
-    if (dict) return read_dict(store, json, part, node, st);
-    if (property->collection == SL_SET) return read_set(store, json, node, st);
-    return read_list(store, json, part, node, st);
+    if (dict) return read_dict(store, json, &at, node, st);
+    if (property->collection == SL_SET) return read_set(store, json, at.target, node, st);
+    return read_list(store, json, &at, node, st);
 }
 
 /* The slot that has the stored name; members come in the order of slots, so look from `from` on
@@ -216,19 +265,18 @@ static bool read_object(sl_sqlite_store *store, const json_t *json, const sl_cla
     return true;
 }
 
-static bool read_node(sl_sqlite_store *store, const json_t *json, const sl_class *part,
-                      sl_node *node, sl_status *st) {
-    if (part && json_is_object(json)) return read_object(store, json, part, node, st);
-    if (json_is_array(json)) return read_list(store, json, NULL, node, st);
+static bool read_node(sl_sqlite_store *store, const json_t *json, const place *at, sl_node *node,
+                      sl_status *st) {
+    static const place anything = {NULL, {"", 0, SL_NO_SYM}};
+    if (at->part && json_is_object(json)) return read_object(store, json, at->part, node, st);
+    if (json_is_array(json)) return read_list(store, json, &anything, node, st);
     if (json_is_object(json) && !sl_ejson_is_scalar(json)) {
-        return read_dict(store, json, NULL, node, st);
+        return read_dict(store, json, &anything, node, st);
     }
-    sl_status inner = SL_STATUS_INIT;
     sl_value value;
-    if (!sl_ejson_read_value(json, &store->arena, &value, &inner)) {
-        return content_error(store, &inner, st);
-    }
-    return sl_node_set_value(&store->alloc, node, &value) || sl_fail_memory(st);
+    sl_link link;
+    return read_scalar(store, json, at->target, &value, &link, st) &&
+           (sl_node_set_value(&store->alloc, node, &value) || sl_fail_memory(st));
 }
 
 bool sl_sqlite_json_read(sl_sqlite_store *store, sl_str text, const sl_property *property,

@@ -207,6 +207,7 @@ void sl_sqlite_close(sl_store *base) {
     sl_buf_free(&store->bytes);
     sl_buf_free(&store->scratch);
     sl_arena_free(&store->arena);
+    sl_strmap_free(&store->links);
     sl_alloc alloc = store->alloc;
     sl_delete(&alloc, store->path);
     sl_delete(&alloc, store);
@@ -228,6 +229,7 @@ bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store
     sl_buf_init(&store->bytes, &store->alloc);
     sl_buf_init(&store->scratch, &store->alloc);
     sl_arena_init(&store->arena, &store->alloc);
+    sl_strmap_init(&store->links, &store->alloc);
     sl_sqlite_source_init(store);
     store->source.alloc = alloc;
     if (!open_store(store, path, options, st)) {

@@ -1,6 +1,6 @@
-#include "store/node_links.h"
 #include "store/sqlite_cell.h"
 #include "store/sqlite_class.h"
+#include "store/sqlite_links.h"
 #include "store/sqlite_names.h"
 
 /* --- statements of a class --- */
@@ -97,11 +97,6 @@ static sqlite3_stmt *select_keys(sl_sqlite_store *store, const sl_cat_class *cls
     return stmt;
 }
 
-static bool can_hide_links(const sl_sqlite_store *store, const sl_property *property) {
-    if (property->type == SL_TYPE_MIXED) return true;
-    return property->type == SL_TYPE_LINK && !sl_sqlite_has_link_column(store, property);
-}
-
 static sl_sqlite_class *need_extra(sl_sqlite_store *store, sl_cat_class *cls, sl_status *st) {
     sl_sqlite_class *extra = sl_sqlite_class_extra(store, cls);
     if (!extra) {
@@ -111,7 +106,7 @@ static sl_sqlite_class *need_extra(sl_sqlite_store *store, sl_cat_class *cls, sl
     if (extra->known) return extra;
     extra->known = true;
     for (uint32_t i = 0; i < cls->count && !extra->links_inside; i++) {
-        extra->links_inside = can_hide_links(store, &cls->properties[i].def);
+        extra->links_inside = sl_sqlite_hides_links(store, &cls->properties[i].def);
     }
     return extra;
 }
@@ -134,49 +129,6 @@ static bool step_once(sl_sqlite_store *store, sqlite3_stmt *stmt, const char *wh
 }
 
 /* --- saving and erasing --- */
-
-typedef struct link_writer {
-    sl_sqlite_store *store;
-    const sl_cat_class *cls;
-    const sl_object *object;
-    sl_status *st;
-} link_writer;
-
-static bool put_link(void *ctx, const sl_link *link) {
-    link_writer *work = ctx;
-    sl_sqlite_store *store = work->store;
-    sqlite3_stmt *stmt = sl_sqlite_query_take(store, SL_Q_LINK_PUT, work->st);
-    if (!stmt) return false;
-    sqlite3_bind_int64(stmt, 1, work->cls->id);
-    sl_sqlite_bind_str(stmt, 3, link->class_name);
-    if (!sl_sqlite_bind_any_key(store, stmt, 2, &work->object->key, work->st) ||
-        !sl_sqlite_bind_any_key(store, stmt, 4, &link->key, work->st)) {
-        return false;
-    }
-    return sl_sqlite_query_run(store, SL_Q_LINK_PUT, stmt, "indexing a link", work->st);
-}
-
-static bool clear_links(sl_sqlite_store *store, const sl_cat_class *cls, const sl_key *key,
-                        sl_status *st) {
-    sqlite3_stmt *stmt = sl_sqlite_query_take(store, SL_Q_LINK_CLEAR, st);
-    if (!stmt) return false;
-    sqlite3_bind_int64(stmt, 1, cls->id);
-    return sl_sqlite_bind_any_key(store, stmt, 2, key, st) &&
-           sl_sqlite_query_run(store, SL_Q_LINK_CLEAR, stmt, "indexing links", st);
-}
-
-/* Links in columns of their own are found by the index of the column. */
-static bool save_links(sl_sqlite_store *store, const sl_cat_class *cls, const sl_object *object,
-                       sl_status *st) {
-    link_writer work = {store, cls, object, st};
-    if (!clear_links(store, cls, &object->key, st)) return false;
-    for (uint32_t i = 0; i < object->cls->property_count; i++) {
-        const sl_property *property = &object->cls->properties[i];
-        if (property->erased || !can_hide_links(store, property)) continue;
-        if (!sl_store_node_links(sl_object_at(object, i), put_link, &work)) return false;
-    }
-    return true;
-}
 
 static bool erase_row(sl_sqlite_store *store, const sl_cat_class *cls, sl_sqlite_class *extra,
                       const sl_key *key, sl_status *st) {
@@ -218,7 +170,7 @@ static bool object_save(void *ctx, const sl_class *cls, const sl_object *object,
     }
     return bind_object(store, stmt, cat, object, st) &&
            step_once(store, stmt, "saving an object", st) &&
-           (!extra->links_inside || save_links(store, cat, object, st));
+           (!extra->links_inside || sl_sqlite_links_save(store, cat, object, st));
 }
 
 static bool object_erase(void *ctx, const sl_class *cls, const sl_key *key, sl_status *st) {
@@ -227,7 +179,7 @@ static bool object_erase(void *ctx, const sl_class *cls, const sl_key *key, sl_s
     sl_cat_class *cat = table_of(store, cls, st);
     sl_sqlite_class *extra = cat ? need_extra(store, cat, st) : NULL;
     return extra && erase_row(store, cat, extra, key, st) &&
-           (!extra->links_inside || clear_links(store, cat, key, st));
+           (!extra->links_inside || sl_sqlite_links_clear(store, cat, key, st));
 }
 
 /* --- loading --- */

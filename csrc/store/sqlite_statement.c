@@ -57,9 +57,12 @@ static const char *const texts[SL_Q_COUNT] = {
         "UPDATE _sl_properties SET retired = 1 WHERE class = ?1 AND number = ?2",
     [SL_Q_SEQUENCE_GET] = "SELECT objects_made FROM _sl_classes WHERE id = ?1",
     [SL_Q_SEQUENCE_PUT] = "UPDATE _sl_classes SET objects_made = ?2 WHERE id = ?1",
-    [SL_Q_LINK_PUT] = "INSERT OR IGNORE INTO _sl_links(class, key, target, target_key)"
+    [SL_Q_LINK_PUT] = "INSERT INTO _sl_links(class, key, target, target_key)"
                       " VALUES(?1, ?2, ?3, ?4)",
     [SL_Q_LINK_CLEAR] = "DELETE FROM _sl_links WHERE class = ?1 AND key = ?2",
+    [SL_Q_LINK_LIST] = "SELECT target, target_key FROM _sl_links WHERE class = ?1 AND key = ?2",
+    [SL_Q_LINK_DROP] = "DELETE FROM _sl_links WHERE class = ?1 AND key = ?2 AND target = ?3"
+                       " AND target_key = ?4",
     [SL_Q_LINK_FIND] = "SELECT class, key FROM _sl_links WHERE target = ?1 AND target_key = ?2",
 };
 
