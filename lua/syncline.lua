@@ -37,7 +37,8 @@ syncline.timestamp = core.timestamp
 syncline.decimal = core.decimal
 ---An ObjectId, a UUID: from text, or a new one without argument.
 syncline.objectid, syncline.uuid = core.objectid, core.uuid
----A link to an object that need not exist (yet): `syncline.link("Person", key)`.
+---A link to an object: `syncline.link("Person", key)`. It may stand for one that does not exist, but can
+---only be stored when it does.
 syncline.link = core.link
 ---The name of a value's type, or nil: `syncline.typeof(1) == "int"`.
 syncline.typeof = core.typeof

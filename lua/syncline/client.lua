@@ -73,8 +73,21 @@ function Connection:close_socket(event)
     socket:close(event.code)
 end
 
+-- What went over the wire: messages as they are, and the same with bodies as if nothing had been
+-- compressed. Both heads end with the three numbers: compressed, size before, size after.
+local function count(traffic, way, message)
+    local size = #message
+    traffic[way] = traffic[way] + size
+    local packed, before, after = message:match("^upload %d+ ([01]) (%d+) (%d+) ")
+    if not packed then packed, before, after = message:match("^download [^\n]* ([01]) (%d+) (%d+)\n") end
+    if packed == "1" then size = size + tonumber(before) - tonumber(after) end
+    traffic.uncompressed = traffic.uncompressed + size
+    traffic.messages = traffic.messages + 1
+end
+
 -- A message has to wait while a program is in the middle of a write to one of the realms.
 function Connection:receive(attempt, data)
+    count(self.traffic, "received", data)
     self.inbox[#self.inbox + 1] = { attempt, data }
     self:pump()
 end
@@ -99,6 +112,7 @@ local function send(self)
         local message = self.core:send()
         if not message then return end
         if not self.socket:send(message) then return end
+        count(self.traffic, "sent", message)
     end
 end
 
@@ -216,6 +230,7 @@ local function new_connection(options)
         key = options.key, origin = options.origin, tls = options.tls, route = options.route, sessions = {}, inbox = {},
         token_provider = options.token_provider, headers = options.headers, connect_timeout = options.connect_timeout,
         on_log_out = options.on_log_out,
+        traffic = { sent = 0, received = 0, uncompressed = 0, messages = 0 },
     }, Connection)
     local message, code
     self.core, message, code = core.client.connection({

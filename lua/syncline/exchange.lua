@@ -223,7 +223,49 @@ function exchange.infer(name, documents)
     return { class }
 end
 
----Imports documents into a class.
+-- Links are written when all objects are there, because they may point to objects that come later.
+local function take_links(class, document)
+    local links
+    for _, property in ipairs(class.properties) do
+        local value = document[property.name]
+        if property.type == "link" and not property.embedded and value ~= nil and value ~= core.null then
+            links = links or {}
+            links[property.name] = value
+            document[property.name] = nil
+        end
+    end
+    return links
+end
+
+-- One transaction: calls step() until it returns false (no more) or `size` times. step raises what is
+-- wrong as {where}; the count, whether there may be more, or nil, message, code.
+local function batch_of(realm, size, step)
+    local written, more, problem = 0, true, nil
+    local ok, message, code = realm:write(function()
+        while written < size and more do
+            local fine, result, why = pcall(step)
+            if not fine then
+                if type(result) == "table" then error(result, 0) end
+                problem = tostring(result)
+                realm:cancel()
+            elseif result == nil then
+                problem = why
+                realm:cancel()
+            end
+            more = result
+            if more then written = written + 1 end
+        end
+    end)
+    if problem then return nil, problem, "format" end
+    if not ok then return nil, message, code end
+    return written, more
+end
+
+local function short(message)
+    return (message:gsub("^[^:\n]+:%d+: ", ""):gsub("\nstack traceback:.*", ""))
+end
+
+---Imports documents into a class. Links may point to objects that come later in the same import.
 ---
 ---Options: `policy` (as `realm:create`), `batch` (objects per transaction, default 1000), `progress`
 ---(function called with the count after every batch).
@@ -236,33 +278,44 @@ end
 ---@return string|number|nil code
 function exchange.import(realm, class_name, documents, options)
     options = options or {}
-    local batch, count, finished = options.batch or 1000, 0, false
-    while not finished do
-        local problem
-        local written = 0
-        local ok, message, code = realm:write(function()
-            while written < batch do
-                local document, where = documents()
-                if document == nil then
-                    finished = true
-                    return
-                elseif document == false then
-                    problem = where
-                    realm:cancel()
-                end
-                local fine, why = pcall(realm.create, realm, class_name, document, options.policy)
-                if not fine then
-                    if type(why) == "table" then error(why, 0) end
-                    problem = ("%s: %s"):format(where, (tostring(why):gsub("^[^:]+:%d+: ", "")))
-                    realm:cancel()
-                end
-                written = written + 1
-            end
-        end)
-        if problem then return nil, ("%s (%d objects were imported before)"):format(problem, count), "format" end
-        if not ok then return nil, message, code end
-        count = count + written
+    local class, later = realm.classes[class_name], {}
+    if not class then return nil, ("there is no class '%s'"):format(tostring(class_name)), "usage" end
+    local count, linked, more = 0, 0, true
+    local function create()
+        local document, where = documents()
+        if document == nil then return false end
+        if document == false then return nil, where end
+        local links = take_links(class, document)
+        local ok, object = pcall(realm.create, realm, class_name, document, options.policy)
+        if not ok then
+            if type(object) == "table" then error(object, 0) end
+            return nil, ("%s: %s"):format(where, short(tostring(object)))
+        end
+        if links then later[#later + 1] = { object, links, where } end
+        return true
+    end
+    local function link()
+        local entry = later[linked + 1]
+        if not entry then return false end
+        linked = linked + 1
+        local ok, problem = pcall(entry[1].set, entry[1], entry[2])
+        if not ok then
+            if type(problem) == "table" then error(problem, 0) end
+            return nil, ("%s: %s"):format(entry[3], short(tostring(problem)))
+        end
+        return true
+    end
+    while more do
+        local written, rest, code = batch_of(realm, options.batch or 1000, create)
+        if not written then return nil, ("%s (%d objects were imported before)"):format(rest, count), code end
+        count, more = count + written, rest
         if options.progress then options.progress(count) end
+    end
+    more = #later > 0
+    while more do
+        local written, rest, code = batch_of(realm, options.batch or 1000, link)
+        if not written then return nil, rest, code end
+        more = rest
     end
     return count
 end

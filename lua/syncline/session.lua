@@ -117,6 +117,13 @@ function Session:progress()
     return self.realm:info()
 end
 
+---Bytes of messages over the connection of this session, which other realms of the user may share:
+---`sent`, `received`, `uncompressed` (both, had nothing been compressed), and the number of `messages`.
+---@return table
+function Session:traffic()
+    return self.connection.traffic
+end
+
 ---Calls `fn(progress)` whenever the progress changes; returns a function that ends it.
 ---@param fn fun(progress: table)
 ---@return fun()
