@@ -65,7 +65,8 @@ static inline bool rig_open_file(server_rig *rig, struct rig_file *f, sl_status 
                                       .max_backlog = rig->max_backlog,
                                       .on_work = rig_on_work,
                                       .ctx = f};
-    if (!f->disk) f->disk = sl_memory_disk_new(NULL);
+    if (!f->disk) f->disk = sl_memory_disk_new(&rig->memory.alloc);
+    if (!f->disk) return sl_fail_memory(st);
     if (!sl_memory_disk_open(f->disk, &store, st)) return false;
     f->file = sl_server_file_open(store, &options, st);
     if (!f->file) store->vtbl->close(store);
