@@ -11,7 +11,7 @@ const lua = process.env.LUA ?? "lua5.4";
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-function start(command, args, options) {
+export function start(command, args, options) {
   const child = spawn(command, args, { cwd: root, stdio: ["pipe", "pipe", "pipe"], ...options });
   running.add(child);
   child.errors = "";
