@@ -44,3 +44,18 @@ each("changesets.jsonl", function(_, line)
   count = count + 1
   write("changeset", (name:gsub("[^%w_-]", "_")), unhex(hex))
 end)
+
+-- Pairs of changesets for the merge: one per pair of kinds.
+os.execute("mkdir -p fuzz/corpus/transform")
+local pairs_seen, pairs_count = {}, 0
+for line in assert(io.popen(("zcat -f '%s'/transform*.jsonl*"):format(dir))):lines() do
+  local kinds = line:match('"name":"([^/"]*)/')
+  local left = line:match('"left":{.-"changesets":%["(%x*)"%]')
+  local right = line:match('"right":{.-"changesets":%["(%x*)"%]')
+  if left and right and #left < 800 and kinds and not kinds:find("Random") and not pairs_seen[kinds] then
+    pairs_seen[kinds] = true
+    pairs_count = pairs_count + 1
+    left, right = unhex(left), unhex(right)
+    write("transform", kinds, string.char(pairs_count % 4, #left % 256, math.floor(#left / 256)) .. left .. right)
+  end
+end
