@@ -1,12 +1,6 @@
---- An app on a Syncline server, and the users who log in to it: what a Realm SDK calls App, User and
---- Credentials.
----
---- ```lua
---- local app = syncline.app{ id = "tasks", base_url = "https://localhost:9090", storage = "users" }
---- local user = assert(app:log_in{ provider = "anonymous" })
---- local realm = syncline.open{ path = "tasks.db", schema = ..., sync = { user = user, partition = "shared" } }
---- ```
+-- Logging in to an app on a server, as Realm SDKs do: users, their tokens, and what hangs on them.
 
+local assign = require("syncline.assign")
 local auth = require("syncline.auth")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
@@ -17,292 +11,322 @@ local json = core.json
 ---@class syncline.App
 ---@field id string
 ---@field base_url string
----@field tls table|nil
 local App = {}
 App.__index = App
 
 ---@class syncline.User
----@field app syncline.App
 ---@field id string
 ---@field access_token string
----@field refresh_token string
 local User = {}
 User.__index = User
 
-local TIMEOUT = 60
+local API = "/api/client/v2.0"
+
+-- Provider as people write it, its name in paths, and the body of a login from the credentials.
+local PROVIDERS = {
+    anonymous = { "anon-user", function() return {} end },
+    email = { "local-userpass", function(c) return { username = c.email, password = c.password } end },
+    api_key = { "api-key", function(c) return { key = c.key } end },
+    jwt = { "custom-token", function(c) return { token = c.token } end },
+    ["function"] = { "custom-function", function(c) return c.payload or {} end },
+}
 
 -- ---- requests ---------------------------------------------------------------------------------------
 
--- What a failed answer says: message, code.
-local function refusal(status, body)
-    local envelope = body ~= "" and json.decode(body)
-    if type(envelope) == "table" and type(envelope.error) == "string" then
-        return envelope.error, type(envelope.error_code) == "string" and envelope.error_code or status
+-- The value of a good answer and its text, or nil, message, code.
+local function read_answer(answer, message, code)
+    if not answer then return nil, message, code end
+    local body = answer.body ~= "" and json.decode(answer.body) or nil
+    if answer.status >= 200 and answer.status <= 299 then
+        if body == nil then body = {} end
+        return body, answer.body
     end
-    return ("the server answered %d"):format(status), status
+    local text = type(body) == "table" and type(body.error) == "string" and body.error
+        or ("the server answered with status %d"):format(answer.status)
+    return nil, text, answer.status
 end
 
--- Sends one request; done(value) or done(nil, message, code). An answer without a body gives true.
-local function send(self, method, path, body, token, done)
+-- Calls done(body) or done(nil, message, code) from inside the loop.
+local function send(self, method, path, body, token, done, timeout)
     local headers = { Accept = "application/json" }
-    if body then headers["Content-Type"] = "application/json;charset=utf-8" end
+    if body then headers["Content-Type"] = "application/json" end
     if token then headers.Authorization = "Bearer " .. token end
     local call, message, code = loop.get():request({
-        url = self.base_url .. path, method = method, headers = headers, body = body, tls = self.tls, timeout = TIMEOUT,
-        on_done = function(answer, reason, number)
-            if not answer then return done(nil, reason, number) end
-            if answer.status < 200 or answer.status > 299 then return done(nil, refusal(answer.status, answer.body)) end
-            if answer.body == "" then return done(true) end
-            local value, why = json.decode(answer.body)
-            if value == nil then return done(nil, "the server's answer is " .. why, "json") end
-            done(value, answer.body)
-        end,
+        url = (self.host or self.base_url) .. API .. path, method = method, headers = headers,
+        body = type(body) == "table" and json.encode(body) or body, tls = self.tls, timeout = timeout or self.timeout,
+        on_done = function(...) done(read_answer(...)) end,
     })
-    if not call then done(nil, message, code) end
+    if not call then return nil, message, code end
+    return call
 end
 
--- The same, waiting for the answer.
-local function ask(self, method, path, body, token)
+local function request(self, method, path, body, token)
     local result
-    send(self, method, path, body, token, function(...) result = { ... } end)
-    local ok, message, code = loop.run(function() return result ~= nil end, TIMEOUT + 1)
-    if not ok then return nil, message, code end
+    local call, message, code = send(self, method, path, body, token, function(...) result = { ... } end)
+    if not call then return nil, message, code end
+    loop.run(function() return result ~= nil end)
+    if not result then return nil, "stopped while waiting for the server", "cancelled" end
     return result[1], result[2], result[3]
 end
 
-local function app_path(self, rest)
-    return "/api/client/v2.0/app/" .. self.id .. rest
+-- ---- remembering users ------------------------------------------------------------------------------
+
+local function save(self)
+    if not self.path then return true end
+    local users = {}
+    for id, user in pairs(self.users) do
+        users[id] = { access_token = user.access_token, refresh_token = user.refresh_token, device_id = user.device_id }
+    end
+    return disk.write_private(self.path, json.encode({ users = users, current = self.current, host = self.host,
+        ws_host = self.ws_host }))
 end
 
-local AUTH = "/api/client/v2.0/auth"
-
--- ---- stored users -----------------------------------------------------------------------------------
-
-local function user_file(self)
-    return self.storage and ("%s/%s.user.json"):format(self.storage, self.id)
+local function new_user(self, id, facts)
+    local user = setmetatable({
+        app = self, id = id, access_token = facts.access_token, refresh_token = facts.refresh_token,
+        device_id = facts.device_id,
+    }, User)
+    self.users[id] = user
+    return user
 end
 
-local function store(user)
-    local path = user_file(user.app)
-    if not path then return true end
-    local text = json.encode({
-        id = user.id, access_token = user.access_token, refresh_token = user.refresh_token, provider = user.provider,
-    })
-    return disk.write_private(path, text .. "\n")
-end
-
-local function load_user(self)
-    local path = user_file(self)
-    if not path or not disk.exists(path) then return nil end
-    local stored = json.decode(disk.read(path) or "")
-    if type(stored) ~= "table" or type(stored.refresh_token) ~= "string" then return nil end
-    stored.app = self
-    return setmetatable(stored, User)
+local function load(self)
+    if not self.path or not disk.exists(self.path) then return true end
+    local text, message = disk.read(self.path)
+    if not text then return nil, message end
+    local stored = json.decode(text)
+    if type(stored) ~= "table" or type(stored.users) ~= "table" then
+        return nil, ("'%s' holds no users; remove it to log in again"):format(self.path)
+    end
+    for id, facts in pairs(stored.users) do new_user(self, id, facts) end
+    self.current = stored.current
+    self.host, self.ws_host = stored.host, stored.ws_host
+    return true
 end
 
 -- ---- the app ----------------------------------------------------------------------------------------
 
----An app. Options: `id`; `base_url` (`https://host:port`); `tls` (`{ca = file, min = "1.2", verify = false}`);
----`storage` (folder in which the user who is logged in is remembered, for starts without a network).
+---An app on a server.
+---
+---Options: `id`; `base_url` (`https://host:port`); `tls = {ca=, min=, verify=}`; `path` (a file that
+---remembers users, so that a program can start offline); `timeout` of requests in seconds.
 ---@param options table
----@return syncline.App
+---@return syncline.App|nil app
+---@return string|nil message
 function App.new(options)
-    for _, name in ipairs({ "id", "base_url" }) do
-        if type(options[name]) ~= "string" then error(("app: option '%s': string expected"):format(name), 2) end
+    if type(options) ~= "table" or type(options.id) ~= "string" or type(options.base_url) ~= "string" then
+        error("app: a table with 'id' and 'base_url' expected", 2)
     end
-    if not options.id:match("^[%w_-]+$") then error("app: an id has letters, digits, '_' and '-' only", 2) end
-    if options.storage then assert(disk.make_folder(options.storage)) end
     local self = setmetatable({
-        id = options.id, base_url = options.base_url:gsub("/+$", ""), tls = options.tls, storage = options.storage,
+        id = options.id, base_url = (options.base_url:gsub("/+$", "")), tls = options.tls, path = options.path,
+        timeout = options.timeout or 30, users = {},
     }, App)
-    self.user = load_user(self)
+    local ok, message = load(self)
+    if not ok then return nil, message, "storage" end
     return self
 end
 
--- Credentials of our options as (name of the provider in the path, body).
-local PROVIDERS = {
-    anonymous = function() return "anon-user", { provider = "anon-user" } end,
-    email = function(c)
-        return "local-userpass", { provider = "local-userpass", username = c.email, password = c.password }
-    end,
-    api_key = function(c) return "api-key", { provider = "api-key", key = c.key } end,
-    jwt = function(c) return "custom-token", { provider = "custom-token", token = c.token } end,
-    ["function"] = function(c) return "custom-function", c.payload or {} end,
-}
-
-local function login_request(credentials)
-    local make = type(credentials) == "table" and PROVIDERS[credentials.provider]
-    if not make then error("credentials: provider 'anonymous', 'email', 'api_key', 'jwt' or 'function' expected", 3) end
-    local name, body = make(credentials)
-    local copy = { options = { device = { sdk = "Lua", sdkVersion = "0.1.0", platform = "Lua" } } }
-    for member, value in pairs(body) do copy[member] = value end
-    return "/auth/providers/" .. name .. "/login", json.encode(copy), name
+-- Where the app lives; asked once per login, remembered for starts without network.
+local function locate(self)
+    self.host = nil
+    local answer, message, code = request(self, "GET", ("/app/%s/location"):format(self.id))
+    if not answer then return nil, message, code end
+    self.host, self.ws_host = answer.hostname, answer.ws_hostname
+    return true
 end
 
----Logs in with `{provider = "anonymous"}`, `{provider = "email", email=, password=}`, `{provider = "api_key", key=}`,
----`{provider = "jwt", token=}` or `{provider = "function", payload=}`.
+-- Provider in the path and body of a login.
+local function login_body(credentials)
+    local provider = type(credentials) == "table" and PROVIDERS[credentials.provider]
+    if not provider then error("credentials: provider anonymous, email, api_key, jwt or function expected", 3) end
+    local body = { options = { device = { sdk = "syncline", sdkVersion = "0.1.0", platform = "Lua" } } }
+    for member, value in pairs(provider[2](credentials)) do body[member] = value end
+    return provider[1], body
+end
+
+---Logs in: `{provider = "anonymous"}`, `{provider = "email", email=, password=}`,
+---`{provider = "api_key", key=}`, `{provider = "jwt", token=}`, `{provider = "function", payload=}`.
 ---@param credentials table
 ---@return syncline.User|nil user
 ---@return string|nil message
 ---@return string|number|nil code
 function App:log_in(credentials)
-    local path, body, provider = login_request(credentials)
-    local answer, message, code = ask(self, "POST", app_path(self, path), body)
+    local name, body = login_body(credentials)
+    local ok, message, code = locate(self)
+    if not ok then return nil, message, code end
+    local answer
+    answer, message, code = request(self, "POST", ("/app/%s/auth/providers/%s/login"):format(self.id, name), body)
     if not answer then return nil, message, code end
-    if type(answer.access_token) ~= "string" or type(answer.refresh_token) ~= "string" or type(answer.user_id) ~= "string" then
-        return nil, "the server's answer lacks a token or the user's id", "login"
-    end
-    local user = setmetatable({
-        app = self, id = answer.user_id, access_token = answer.access_token, refresh_token = answer.refresh_token,
-        provider = provider,
-    }, User)
-    local ok, why = store(user)
-    if not ok then return nil, why, "storage" end
-    self.user = user
+    local user = new_user(self, answer.user_id, answer)
+    self.current = user.id
+    ok, message = save(self)
+    if not ok then return nil, message, "storage" end
     return user
 end
 
----The user who is logged in, also after a restart without a network (with `storage`); nil if nobody is.
+---The user who logged in last and has not logged out, also without network.
 ---@return syncline.User|nil
 function App:current_user()
-    return self.user
+    return self.current and self.users[self.current] or nil
 end
 
 local function email_call(self, action, body)
-    local path = app_path(self, "/auth/providers/local-userpass/" .. action)
-    local answer, message, code = ask(self, "POST", path, json.encode(body))
+    local ok, message, code = locate(self)
+    if not ok then return nil, message, code end
+    local answer
+    answer, message, code = request(self, "POST", ("/app/%s/auth/providers/local-userpass/%s"):format(self.id, action), body)
     if not answer then return nil, message, code end
     return true
 end
 
----Makes an account with email and password.
+---Registers an account with email address and password.
+---@param email string
+---@param password string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
 function App:register(email, password)
     return email_call(self, "register", { email = email, password = password })
 end
 
----Confirms an account with the two tokens of the mail.
+---Confirms an account with the token and token id of the mail.
+---@param token string
+---@param token_id string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
 function App:confirm(token, token_id)
     return email_call(self, "confirm", { token = token, tokenId = token_id })
 end
 
 ---Asks for another confirmation mail.
+---@param email string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
 function App:resend_confirmation(email)
     return email_call(self, "confirm/send", { email = email })
 end
 
 ---Asks for a mail with which the password can be set anew.
+---@param email string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
 function App:send_reset(email)
     return email_call(self, "reset/send", { email = email })
 end
 
----Sets a new password with the two tokens of the mail.
+---Sets a new password with the token and token id of the mail. Ends all login sessions of the user.
+---@param password string
+---@param token string
+---@param token_id string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
 function App:reset_password(password, token, token_id)
     return email_call(self, "reset", { password = password, token = token, tokenId = token_id })
 end
 
 -- ---- users ------------------------------------------------------------------------------------------
 
----Where this user's realms synchronise.
+---The URL of the sync server for this user.
 ---@return string
 function User:sync_url()
-    return (self.app.base_url:gsub("^http", "ws"))
+    return self.app.ws_host or (self.app.base_url:gsub("^http", "ws"))
 end
 
----Gets a new access token and calls `done(token)`, or `done(nil, message, code)`. When the server says that
----the session has ended, the user is forgotten.
----@param done fun(token: string|nil, message: string|nil, code: any)
+---Gets a new access token; `done(token)` or `done(nil, message, code)` is called from inside the loop.
+---@param done fun(token: string|nil, message: string|nil, code: string|number|nil)
 function User:refresh(done)
-    send(self.app, "POST", AUTH .. "/session", nil, self.refresh_token, function(answer, message, code)
-        if not answer then
-            if code == "InvalidSession" or code == 401 or code == 403 then self:forget() end
-            return done(nil, message, code)
+    local call, message, code = send(self.app, "POST", "/auth/session", nil, self.refresh_token, function(answer, why, number)
+        if answer and type(answer.access_token) == "string" then
+            self.access_token = answer.access_token
+            save(self.app)
+            done(self.access_token)
+        else
+            done(nil, why or "the server gave no token", number)
         end
-        self.access_token = answer.access_token
-        store(self)
-        done(self.access_token)
     end)
+    if not call then done(nil, message, code) end
 end
 
--- A request with the access token; a token that has expired is replaced once.
+---The claims of the access token: `exp`, `user_data` and so on.
+---@return table
+function User:claims()
+    return auth.decode(self.access_token) or {}
+end
+
+-- A request with the access token; one that has expired is replaced, once.
 local function with_access(self, method, path, body)
-    local answer, message, code = ask(self.app, method, path, body, self.access_token)
-    if answer or (code ~= "InvalidSession" and code ~= 401) then return answer, message, code end
+    local answer, message, code = request(self.app, method, path, body, self.access_token)
+    if answer ~= nil or code ~= 401 then return answer, message, code end
     local token
     self:refresh(function(...) token = { ... } end)
-    loop.run(function() return token ~= nil end, TIMEOUT + 1)
+    loop.run(function() return token ~= nil end)
     if not token or not token[1] then return nil, message, code end
-    return ask(self.app, method, path, body, self.access_token)
+    return request(self.app, method, path, body, self.access_token)
 end
 
----Seconds until the access token expires (negative: it has), by this machine's clock.
----@return integer
-function User:expires_in()
-    local claims = auth.decode(self.access_token)
-    return claims and type(claims.exp) == "number" and claims.exp - os.time() or -1
-end
-
----Identities and data of the user, as the server knows them.
+---What the server knows of the user: `identities`, `data`, `custom_data`, `type`.
 ---@return table|nil profile
 ---@return string|nil message
 ---@return string|number|nil code
 function User:profile()
-    return with_access(self, "GET", AUTH .. "/profile")
+    return with_access(self, "GET", "/auth/profile")
 end
 
----Calls a function of the server. Arguments and result may hold any value.
+---Calls a function of the app with these arguments and returns its result (syncline.null for nothing).
 ---@param name string
----@return any result nil, message, code on failure; null is syncline.null
+---@param ... any
+---@return any result
+---@return string|nil message
+---@return string|number|nil code
 function User:call(name, ...)
-    local assign = require("syncline.assign")
-    local arguments = setmetatable({ ... }, assign.LIST)
-    local body = ('{"name":%s,"arguments":%s}'):format(json.encode(name), core.ejson.encode(arguments, "canonical"))
-    local answer, text, code = with_access(self, "POST", app_path(self.app, "/functions/call"), body)
+    local arguments = core.ejson.encode(setmetatable({ ... }, assign.LIST), "canonical")
+    local body = ('{"arguments":%s,"name":%s}'):format(arguments, json.encode(name))
+    local answer, text, code = with_access(self, "POST", ("/app/%s/functions/call"):format(self.app.id), body)
     if answer == nil then return nil, text, code end
     return core.ejson.decode(text, assign.LIST, assign.DICTIONARY)
 end
 
----Adds an identity: the user can log in with these credentials too.
----@param credentials table as for log_in
-function User:link(credentials)
-    local path, body = login_request(credentials)
-    local answer, message, code = with_access(self, "POST", app_path(self.app, path .. "?link=true"), body)
-    if not answer then return nil, message, code end
-    self.access_token = answer.access_token
-    return store(self)
-end
-
----Makes an API key; its secret (`key`) is shown this once.
----@param name string
----@return table|nil key
-function User:create_api_key(name)
-    return ask(self.app, "POST", AUTH .. "/api_keys", json.encode({ name = name }), self.refresh_token)
-end
-
----@return table[]|nil keys
-function User:api_keys()
-    return ask(self.app, "GET", AUTH .. "/api_keys", nil, self.refresh_token)
-end
-
----@param id string
-function User:delete_api_key(id)
-    return ask(self.app, "DELETE", AUTH .. "/api_keys/" .. id, nil, self.refresh_token)
-end
-
----Forgets the user on this machine.
-function User:forget()
-    local path = user_file(self.app)
-    if path then os.remove(path) end
-    if self.app.user == self then self.app.user = nil end
-end
-
----Ends the login session here and, if it can be reached, on the server.
+---Gives the user one more way to log in.
+---@param credentials table as for `app:log_in`
 ---@return boolean|nil ok
 ---@return string|nil message
 ---@return string|number|nil code
-function User:log_out()
-    self:forget()
-    local ok, message, code = ask(self.app, "DELETE", AUTH .. "/session", nil, self.refresh_token)
-    if not ok then return nil, message, code end
+function User:link(credentials)
+    local name, body = login_body(credentials)
+    local path = ("/app/%s/auth/providers/%s/login?link=true"):format(self.app.id, name)
+    local answer, message, code = with_access(self, "POST", path, body)
+    if not answer then return nil, message, code end
+    self.access_token = answer.access_token
+    return save(self.app)
+end
+
+---Makes an API key; its secret, `key`, is shown this once.
+---@param name string letters, digits, "_" and "-"
+---@return table|nil key
+---@return string|nil message
+---@return string|number|nil code
+function User:create_api_key(name)
+    return request(self.app, "POST", "/auth/api_keys", { name = name }, self.refresh_token)
+end
+
+---@return table[]|nil keys without their secrets
+---@return string|nil message
+---@return string|number|nil code
+function User:api_keys()
+    return request(self.app, "GET", "/auth/api_keys", nil, self.refresh_token)
+end
+
+---@param id string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function User:delete_api_key(id)
+    local answer, message, code = request(self.app, "DELETE", "/auth/api_keys/" .. id, nil, self.refresh_token)
+    if not answer then return nil, message, code end
     return true
 end
 
@@ -311,10 +335,28 @@ end
 ---@return string|nil message
 ---@return string|number|nil code
 function User:delete()
-    local ok, message, code = with_access(self, "DELETE", AUTH .. "/delete")
-    if not ok then return nil, message, code end
+    local answer, message, code = with_access(self, "DELETE", "/auth/delete")
+    if not answer then return nil, message, code end
     self:forget()
     return true
 end
 
-return setmetatable({ new = App.new }, { __call = function(_, options) return App.new(options) end })
+---Forgets the user here; the server is not told.
+function User:forget()
+    self.app.users[self.id] = nil
+    if self.app.current == self.id then self.app.current = nil end
+    save(self.app)
+end
+
+---Logs out, here and on the server. Sync sessions of the user should be closed before.
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function User:log_out()
+    local answer, message, code = request(self.app, "DELETE", "/auth/session", nil, self.refresh_token)
+    self:forget()
+    if not answer and code ~= 401 then return nil, message, code end
+    return true
+end
+
+return App
