@@ -109,6 +109,10 @@ struct sl_realm {
     size_t cell_count;
     uint64_t schema_version;
     uint64_t stamp;
+    /* What is known about the list of links that was read last: none of its entries dangles. Holds
+     * until `content` is raised, which every change of any object does. */
+    uint64_t content, whole_content;
+    const sl_list *whole_list;
 
     bool open;
     bool schema_changed;

@@ -1,6 +1,7 @@
 #include "realm/internal.h"
 
 bool sl_cell_touch(sl_realm *realm, sl_cell *cell, uint32_t index) {
+    realm->content++;
     if (cell->touched != realm->tx) {
         if (!sl_reserve_pointer(realm->alloc, &realm->touched, realm->touched_count,
                                 &realm->touched_capacity))

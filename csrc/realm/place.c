@@ -26,9 +26,15 @@ static bool hidden(sl_realm *realm, const sl_list *list, uint32_t at, bool *is, 
     return true;
 }
 
+static bool is_whole(const sl_realm *realm, const sl_list *list) {
+    return realm->whole_list == list && realm->whole_content == realm->content;
+}
+
 bool sl_raw_index(sl_realm *realm, const sl_list *list, uint32_t visible, uint32_t *raw,
                   sl_status *st) {
     uint32_t count = sl_list_count(list), r = visible;
+    *raw = visible;
+    if (is_whole(realm, list)) return true;
     for (uint32_t p = 0; p < count && p <= r; p++) {
         bool is;
         if (!hidden(realm, list, p, &is, st)) return false;
@@ -39,11 +45,17 @@ bool sl_raw_index(sl_realm *realm, const sl_list *list, uint32_t visible, uint32
 }
 
 bool sl_visible_count(sl_realm *realm, const sl_list *list, uint32_t *count, sl_status *st) {
-    *count = 0;
-    for (uint32_t i = 0; i < sl_list_count(list); i++) {
+    uint32_t size = sl_list_count(list);
+    *count = size;
+    if (is_whole(realm, list)) return true;
+    for (uint32_t i = 0; i < size; i++) {
         bool is;
         if (!hidden(realm, list, i, &is, st)) return false;
-        *count += !is;
+        *count -= is;
+    }
+    if (*count == size) {
+        realm->whole_list = list;
+        realm->whole_content = realm->content;
     }
     return true;
 }

@@ -38,6 +38,7 @@ static void free_graves(sl_realm *realm) {
 }
 
 static void free_objects(sl_realm *realm) {
+    realm->content++;
     for (uint32_t i = 0; i < realm->table_capacity; i++) {
         sl_table_free(realm, realm->tables[i]);
         realm->tables[i] = NULL;
@@ -128,17 +129,6 @@ static void end(sl_realm *realm) {
     }
 }
 
-void sl_realm_commit(sl_realm *realm) {
-    if (!realm->open) return;
-    sl_undo_forget(realm);
-    if (!realm->keep_asymmetric) drop_asymmetric(realm);
-    end(realm);
-    if (!realm->source) return;
-    /* What was saved is found through the source again. */
-    sl_link_forget(realm);
-    if (realm->cell_count > realm->cache_objects) sl_realm_trim(realm, realm->cache_objects);
-}
-
 void sl_realm_discard(sl_realm *realm) {
     if (!realm->open) return;
     sl_undo_back(realm, 0);
@@ -208,8 +198,8 @@ static void drop_cell(sl_realm *realm, sl_cell *cell) {
     sl_delete(realm->alloc, cell);
 }
 
-/* Forgets the cells that no transaction since `oldest` used. All of them when there is no memory
- * for the smaller table: everything is in the source anyway. */
+/* Forgets the cells that no transaction since `oldest` used, or none when there is no memory for
+ * the smaller table. */
 static void trim_table(sl_realm *realm, sl_table *table, uint64_t oldest) {
     uint32_t kept = 0, capacity = 16;
     for (uint32_t i = 0; i < table->capacity; i++)
@@ -217,10 +207,11 @@ static void trim_table(sl_realm *realm, sl_table *table, uint64_t oldest) {
     while (capacity / 4 * 3 <= kept)
         capacity *= 2;
     sl_cell_slot *slots = kept ? sl_new_zero(realm->alloc, capacity, sizeof *slots) : NULL;
+    if (kept && !slots) return;
     for (uint32_t i = 0; i < table->capacity; i++) {
         sl_cell_slot slot = table->slots[i];
         if (!slot.cell) continue;
-        if (!slots || slot.cell->used < oldest) {
+        if (slot.cell->used < oldest) {
             drop_cell(realm, slot.cell);
             continue;
         }
@@ -232,18 +223,35 @@ static void trim_table(sl_realm *realm, sl_table *table, uint64_t oldest) {
     sl_delete(realm->alloc, table->slots);
     table->slots = slots;
     table->capacity = slots ? capacity : 0;
-    table->count = slots ? kept : 0;
+    table->count = kept;
+}
+
+static void trim_tables(sl_realm *realm, uint64_t oldest) {
+    realm->content++;
+    for (uint32_t i = 0; i < realm->table_capacity; i++)
+        if (realm->tables[i]) trim_table(realm, realm->tables[i], oldest);
 }
 
 void sl_realm_trim(sl_realm *realm, size_t keep) {
     if (!realm->source || realm->open || realm->cell_count <= keep) return;
     sl_link_forget(realm);
+    trim_tables(realm, realm->tx);
+    if (realm->cell_count <= keep) return;
     realm->touched_count = 0;
-    /* First what the last transaction did not use, then everything. */
-    uint64_t oldest = realm->tx;
-    for (int round = 0; round < 2 && realm->cell_count > keep; round++, oldest = UINT64_MAX)
-        for (uint32_t i = 0; i < realm->table_capacity; i++)
-            if (realm->tables[i]) trim_table(realm, realm->tables[i], oldest);
+    trim_tables(realm, UINT64_MAX);
+}
+
+void sl_realm_commit(sl_realm *realm) {
+    if (!realm->open) return;
+    sl_undo_forget(realm);
+    if (!realm->keep_asymmetric) drop_asymmetric(realm);
+    end(realm);
+    realm->content++;
+    if (!realm->source) return;
+    /* What was saved is found through the source again. */
+    sl_link_forget(realm);
+    /* What this transaction used stays: its changes can still be asked for. */
+    if (realm->cell_count > realm->cache_objects) trim_tables(realm, realm->tx);
 }
 
 bool sl_realm_reload(sl_realm *realm, sl_status *st) {

@@ -69,16 +69,17 @@ typedef struct sl_savepoint {
 } sl_savepoint;
 sl_savepoint sl_realm_savepoint(sl_realm *realm);
 /* Undoes everything after `point` in memory, and in the source as far as it has seen it. False: the
- * source cannot undo it (a schema change after a flush, or an erased class or property); the whole
- * transaction must be discarded. */
+ * source cannot undo it (a class or property was erased from it); the whole transaction must be
+ * discarded. */
 bool sl_realm_rollback_to(sl_realm *realm, sl_savepoint point, sl_status *st);
 
 /* Pointers to objects, nodes, lists and dictionaries handed out by any function of this room are
  * valid until the next call that changes the realm, commits, discards or trims. */
 
-/* Forgets unchanged objects, and keys known to be absent, until at most `keep` are in memory.
- * Nothing without a source or in a transaction. sl_realm_commit calls it with
- * options.cache_objects. */
+/* Forgets unchanged objects, and keys known to be absent, until at most `keep` are in memory: first
+ * what the last transaction did not use, then everything. Nothing without a source or in a
+ * transaction. sl_realm_commit does the first half when there are more than options.cache_objects.
+ */
 void sl_realm_trim(sl_realm *realm, size_t keep);
 /* Forgets everything and loads the schema again, after the source was changed behind the realm's
  * back. Not in a transaction. */

@@ -52,6 +52,24 @@ static bool visit_stored(void *ctx, const sl_key *key) {
     return !s->stopped;
 }
 
+/* The visitor may read, and reading may add cells to the table; so the cells are collected first.
+ */
+static bool scan_memory(sl_realm *realm, const sl_table *table, sl_key_visitor visit, void *ctx,
+                        sl_status *st) {
+    if (!table->live) return true;
+    sl_cell **cells = sl_new(realm->alloc, table->live * sizeof *cells);
+    if (!cells) return sl_fail_memory(st);
+    size_t count = 0;
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        sl_cell *cell = table->slots[i].cell;
+        if (cell && cell->object) cells[count++] = cell;
+    }
+    for (size_t i = 0; i < count && visit(ctx, &cells[i]->key);)
+        i++;
+    sl_delete(realm->alloc, cells);
+    return true;
+}
+
 bool sl_realm_scan(sl_realm *realm, sl_str class_name, sl_key_visitor visit, void *ctx,
                    sl_status *st) {
     sl_table *table;
@@ -68,11 +86,7 @@ bool sl_realm_scan(sl_realm *realm, sl_str class_name, sl_key_visitor visit, voi
         }
         return true;
     }
-    for (uint32_t i = 0; i < table->capacity && !s.stopped; i++) {
-        const sl_cell *cell = table->slots[i].cell;
-        if (cell && cell->object) s.stopped = !visit(ctx, &cell->key);
-    }
-    return true;
+    return scan_memory(realm, table, visit, ctx, st);
 }
 
 typedef struct key_list {

@@ -123,6 +123,7 @@ static void back(sl_realm *realm, sl_undo *undo) {
 }
 
 void sl_undo_back(sl_realm *realm, size_t count) {
+    realm->content++;
     while (realm->undo_count > count)
         back(realm, &realm->undo[--realm->undo_count]);
 }
