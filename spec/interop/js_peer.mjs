@@ -141,7 +141,7 @@ const commands = {
     return {};
   },
   async call({ name, args }) {
-    return { result: await timed(user.callFunction(name, ...args), "callFunction") };
+    return { result: await timed(user.functions[name](...args), "a function") };
   },
   async open({ partition, schema }) {
     schemas = schema;

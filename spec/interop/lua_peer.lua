@@ -193,6 +193,18 @@ function commands.login(c)
     return { user_id = user.id }
 end
 
+function commands.register(c)
+    app = syncline.app({ id = c.app_id, base_url = c.base_url, tls = { ca = c.ca } })
+    assert(app:register(c.email, c.password))
+    return {}
+end
+
+function commands.call(c)
+    local result, message = user:call(c.name, (table.unpack or unpack)(c.args)) -- luacheck: ignore
+    if result == nil then error(message, 0) end
+    return { result = result }
+end
+
 function commands.open(c)
     schemas = c.schema
     local name = auth.hex(json.encode(c.partition)):sub(1, 60)
