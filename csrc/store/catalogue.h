@@ -30,7 +30,8 @@ typedef struct sl_cat_class {
     const sl_class *slots_of;
     uint32_t *slots;
     uint32_t slot_count;
-    void *extra; /* what the store keeps per class */
+    bool pending; /* its table is still to be made */
+    void *extra;  /* what the store keeps per class */
 } sl_cat_class;
 
 typedef struct sl_catalogue {

@@ -277,19 +277,6 @@ static sl_cat_class *name_class(sl_sqlite_store *store, const sl_class *def, sl_
     return cls;
 }
 
-static bool create_table(sl_sqlite_store *store, const sl_cat_class *cls, sl_status *st) {
-    sl_buf sql;
-    sl_buf_init(&sql, &store->alloc);
-    sl_buf_text(&sql, "CREATE TABLE ");
-    sl_sqlite_quote(&sql, cls->table);
-    sl_buf_byte(&sql, '(');
-    sl_sqlite_quote(&sql, cls->key_column);
-    sl_buf_byte(&sql, ' ');
-    sl_sqlite_declare_key(&sql, cls->def.key_type, cls->def.key_nullable);
-    sl_buf_byte(&sql, ')');
-    return run_ddl(store, &sql, st);
-}
-
 static bool record_class(sl_sqlite_store *store, const sl_cat_class *cls, sl_status *st) {
     sqlite3_stmt *stmt = sl_sqlite_query_take(store, SL_Q_CLASS_PUT, st);
     if (!stmt) return false;
@@ -313,7 +300,7 @@ bool sl_sqlite_class_added(void *ctx, const sl_class *cls, sl_status *st) {
     if (cls->kind > SL_TABLE_ASYMMETRIC) return sl_fail(st, SL_ERR_INTERNAL, "", "no such kind");
     sl_cat_class *cat = name_class(store, cls, st);
     if (!cat) return false;
-    if (cat->table.size && !create_table(store, cat, st)) return false;
+    cat->pending = cat->table.size > 0;
     return record_class(store, cat, st) &&
            sl_sqlite_meta_put_int(store, next_class_name, store->catalogue.next_id, st);
 }
@@ -332,7 +319,7 @@ bool sl_sqlite_class_erased(void *ctx, const sl_class *cls, sl_status *st) {
     sl_cat_class *cat = sl_sqlite_class_of(store, cls, st);
     if (!cat) return false;
     sl_sqlite_class_reset(store, cat);
-    if (cat->table.size) {
+    if (cat->table.size && !cat->pending) {
         sl_buf sql;
         sl_buf_init(&sql, &store->alloc);
         sl_buf_text(&sql, "DROP TABLE ");
@@ -353,6 +340,24 @@ static void add_index_name(sl_buf *sql, const sl_cat_class *cls, const sl_cat_pr
                   (unsigned long)property->number);
 }
 
+static void add_column_text(sl_sqlite_store *store, sl_buf *sql, const sl_cat_property *property) {
+    sl_sqlite_quote(sql, property->stored);
+    sl_buf_byte(sql, ' ');
+    sl_sqlite_declare_node(sql, property, sl_sqlite_embeds(store, &property->def));
+}
+
+static void add_index_text(sl_sqlite_store *store, sl_buf *sql, const sl_cat_class *cls,
+                           const sl_cat_property *property) {
+    if (!sl_sqlite_has_link_column(store, &property->def)) return;
+    sl_buf_text(sql, "; CREATE INDEX ");
+    add_index_name(sql, cls, property);
+    sl_buf_text(sql, " ON ");
+    sl_sqlite_quote(sql, cls->table);
+    sl_buf_byte(sql, '(');
+    sl_sqlite_quote(sql, property->stored);
+    sl_buf_byte(sql, ')');
+}
+
 static bool add_column(sl_sqlite_store *store, const sl_cat_class *cls,
                        const sl_cat_property *property, sl_status *st) {
     sl_buf sql;
@@ -360,19 +365,39 @@ static bool add_column(sl_sqlite_store *store, const sl_cat_class *cls,
     sl_buf_text(&sql, "ALTER TABLE ");
     sl_sqlite_quote(&sql, cls->table);
     sl_buf_text(&sql, " ADD COLUMN ");
-    sl_sqlite_quote(&sql, property->stored);
-    sl_buf_byte(&sql, ' ');
-    sl_sqlite_declare_node(&sql, property, sl_sqlite_embeds(store, &property->def));
-    if (sl_sqlite_has_link_column(store, &property->def)) {
-        sl_buf_text(&sql, "; CREATE INDEX ");
-        add_index_name(&sql, cls, property);
-        sl_buf_text(&sql, " ON ");
-        sl_sqlite_quote(&sql, cls->table);
-        sl_buf_byte(&sql, '(');
-        sl_sqlite_quote(&sql, property->stored);
-        sl_buf_byte(&sql, ')');
-    }
+    add_column_text(store, &sql, property);
+    add_index_text(store, &sql, cls, property);
     return run_ddl(store, &sql, st);
+}
+
+bool sl_sqlite_class_build(sl_sqlite_store *store, sl_cat_class *cls, sl_status *st) {
+    sl_buf sql;
+    sl_buf_init(&sql, &store->alloc);
+    sl_buf_text(&sql, "CREATE TABLE ");
+    sl_sqlite_quote(&sql, cls->table);
+    sl_buf_byte(&sql, '(');
+    sl_sqlite_quote(&sql, cls->key_column);
+    sl_buf_byte(&sql, ' ');
+    sl_sqlite_declare_key(&sql, cls->def.key_type, cls->def.key_nullable);
+    for (uint32_t i = 0; i < cls->count; i++) {
+        sl_buf_text(&sql, ", ");
+        add_column_text(store, &sql, &cls->properties[i]);
+    }
+    sl_buf_byte(&sql, ')');
+    for (uint32_t i = 0; i < cls->count; i++) {
+        add_index_text(store, &sql, cls, &cls->properties[i]);
+    }
+    if (!run_ddl(store, &sql, st)) return false;
+    cls->pending = false;
+    return true;
+}
+
+bool sl_sqlite_catalogue_build(sl_sqlite_store *store, sl_status *st) {
+    for (uint32_t id = 0; id < store->catalogue.capacity; id++) {
+        sl_cat_class *cls = store->catalogue.by_id[id];
+        if (cls && cls->pending && !sl_sqlite_class_build(store, cls, st)) return false;
+    }
+    return true;
 }
 
 static bool record_property(sl_sqlite_store *store, const sl_cat_class *cls,
@@ -431,7 +456,8 @@ bool sl_sqlite_property_added(void *ctx, const sl_class *cls, const sl_property 
         const sl_cat_class *target = sl_catalogue_named(&store->catalogue, prop->target);
         property->target_key = target ? target->def.key_type : (int8_t)SL_TYPE_NULL;
     }
-    if (cat->table.size && !add_column(store, cat, property, st)) return false;
+    bool alter = cat->table.size && !cat->pending;
+    if (alter && !add_column(store, cat, property, st)) return false;
     return record_property(store, cat, property, st);
 }
 
@@ -463,7 +489,7 @@ bool sl_sqlite_property_erased(void *ctx, const sl_class *cls, const sl_property
     }
     sl_sqlite_class_reset(store, cat);
     bool retire = cat->table.size == 0;
-    if (!retire && !drop_column(store, cat, property, st)) return false;
+    if (!retire && !cat->pending && !drop_column(store, cat, property, st)) return false;
     sl_sqlite_query query = retire ? SL_Q_PROPERTY_RETIRE : SL_Q_PROPERTY_DROP;
     sqlite3_stmt *stmt = sl_sqlite_query_take(store, query, st);
     if (!stmt) return false;

@@ -24,6 +24,10 @@ bool sl_sqlite_embeds(const sl_sqlite_store *store, const sl_property *property)
 /* True if the property has a column of its own for links. */
 bool sl_sqlite_has_link_column(const sl_sqlite_store *store, const sl_property *property);
 
+/* Makes the table of a new class with all columns it has so far. Until then nothing is in the file
+ * but the catalogue, so that a class with many properties costs one statement. */
+bool sl_sqlite_class_build(sl_sqlite_store *store, sl_cat_class *cls, sl_status *st);
+
 enum { SL_SQLITE_MAX_COLUMNS = 1990 };
 
 /* The schema half of the source. */

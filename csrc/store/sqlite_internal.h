@@ -143,6 +143,8 @@ void sl_sqlite_source_init(sl_sqlite_store *store);
 bool sl_sqlite_catalogue_need(sl_sqlite_store *store, sl_status *st);
 /* Forgets the catalogue with all statements of classes. */
 void sl_sqlite_catalogue_drop(sl_sqlite_store *store);
+/* Makes the tables that are still pending; before a commit. */
+bool sl_sqlite_catalogue_build(sl_sqlite_store *store, sl_status *st);
 /* SL_ERR_STORAGE "DAMAGED" unless every class has its table with its columns. */
 bool sl_sqlite_catalogue_verify(sl_sqlite_store *store, sl_status *st);
 

@@ -115,7 +115,8 @@ static sl_sqlite_class *need_extra(sl_sqlite_store *store, sl_cat_class *cls, sl
 static sl_cat_class *table_of(sl_sqlite_store *store, const sl_class *cls, sl_status *st) {
     if (!sl_sqlite_catalogue_need(store, st)) return NULL;
     sl_cat_class *cat = sl_sqlite_class_of(store, cls, st);
-    if (!cat || cat->table.size) return cat;
+    if (!cat) return NULL;
+    if (cat->table.size) return cat->pending && !sl_sqlite_class_build(store, cat, st) ? NULL : cat;
     sl_fail(st, SL_ERR_INTERNAL, "", "class %.*s is embedded and has no objects of its own",
             (int)cls->name.size, cls->name.data);
     return NULL;
@@ -283,7 +284,7 @@ static bool visit_class(sl_sqlite_store *store, uint32_t id, sl_str target, cons
     const sl_cat_class *cls = sl_catalogue_find(&store->catalogue, id);
     for (uint32_t i = 0; cls && *more && i < cls->count; i++) {
         const sl_cat_property *property = &cls->properties[i];
-        if (cls->table.size == 0 || !sl_str_eq(property->def.target, target) ||
+        if (cls->table.size == 0 || cls->pending || !sl_str_eq(property->def.target, target) ||
             !sl_sqlite_has_link_column(store, &property->def)) {
             continue;
         }

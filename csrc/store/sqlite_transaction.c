@@ -61,7 +61,9 @@ bool sl_sqlite_commit(sl_store *base, bool durable, sl_status *st) {
     if (!sl_sqlite_reading(store, st)) return false;
     if (!store->writing) return sl_store_fail_no_transaction(st);
     bool wrote = store->wrote;
-    bool ok = sl_sqlite_changing(store, st) && run(store, SL_Q_COMMIT, "committing", st);
+    bool ok = sl_sqlite_changing(store, st) &&
+              (!store->schema_changed || sl_sqlite_catalogue_build(store, st)) &&
+              run(store, SL_Q_COMMIT, "committing", st);
     if (!ok) {
         sl_sqlite_rollback(base);
         return false;
