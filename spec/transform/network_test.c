@@ -125,7 +125,9 @@ static void set_scalar(hand *h) {
     if (h->backwards && place.property.data[0] == 'm') return;
     sl_value value = place.property.data[0] == 'm' ? some_value(h) : number(pick(h, 100));
     if (place.property.data[0] == 'q' && pick(h, 3) == 0) value.type = SL_TYPE_NULL;
-    sl_record_set(h->realm, &place, &value, pick(h, 6) == 0, NULL);
+    /* SDKs write defaults only into new objects, never over a collection (gap G1 again). */
+    bool is_default = place.property.data[0] != 'm' && pick(h, 6) == 0;
+    sl_record_set(h->realm, &place, &value, is_default, NULL);
 }
 
 static void count_up(hand *h) {
