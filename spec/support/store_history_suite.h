@@ -3,50 +3,7 @@
 #ifndef SL_SPEC_STORE_HISTORY_SUITE_H
 #define SL_SPEC_STORE_HISTORY_SUITE_H
 
-#include "store_fixture.h"
-
-static sl_history_entry an_entry(uint64_t version, const char *changeset, const char *original) {
-    sl_history_entry entry = {0};
-    entry.version = version;
-    entry.peer_version = version / 2;
-    entry.origin_file = 7;
-    entry.origin_timestamp = 1000 + version;
-    entry.salt = (int64_t)(INT64_MAX - (int64_t)version);
-    entry.cumulative_size = 10 * version;
-    entry.changeset = sl_str_c(changeset);
-    entry.original = sl_str_c(original);
-    return entry;
-}
-
-static void append(sl_store *store, uint64_t version, const char *changeset) {
-    sl_history_entry entry = an_entry(version, changeset, "o");
-    OK(store->vtbl->entry_append(store, &entry, st));
-}
-
-static void assert_entry(const sl_history_entry *a, const sl_history_entry *b) {
-    assert_true(a->version == b->version);
-    assert_true(a->peer_version == b->peer_version);
-    assert_true(a->origin_file == b->origin_file);
-    assert_true(a->origin_timestamp == b->origin_timestamp);
-    assert_true(a->salt == b->salt);
-    assert_true(a->cumulative_size == b->cumulative_size);
-    assert_str(a->changeset, b->changeset.data, b->changeset.size);
-    assert_str(a->original, b->original.data, b->original.size);
-}
-
-static bool has_entry(sl_store *store, uint64_t version) {
-    sl_history_entry entry;
-    bool found = false;
-    OK(store->vtbl->entry_get(store, version, &entry, &found, st));
-    return found;
-}
-
-static void assert_range(sl_store *store, uint64_t first, uint64_t last) {
-    uint64_t a = 99, b = 99;
-    OK(store->vtbl->entry_range(store, &a, &b, st));
-    assert_true(a == first);
-    assert_true(b == last);
-}
+#include "store_samples.h"
 
 typedef struct seen_versions {
     uint64_t versions[64];
@@ -260,32 +217,6 @@ static void an_empty_reciprocal_form_differs_from_none(void **state) {
     assert_str(bytes, "\0\1", 2);
 }
 
-static sl_client_file a_client(uint64_t ident) {
-    return (sl_client_file){.ident = ident,
-                            .salt = INT64_MAX,
-                            .type = 2,
-                            .proxy = 3,
-                            .client_version = INT64_MAX,
-                            .reciprocal_base = 5,
-                            .locked_version = 6,
-                            .feature_level = 9,
-                            .last_seen = -7,
-                            .user = SL_STR("someone")};
-}
-
-static void assert_client(const sl_client_file *a, const sl_client_file *b) {
-    assert_true(a->ident == b->ident);
-    assert_true(a->salt == b->salt);
-    assert_int_equal(a->type, b->type);
-    assert_true(a->proxy == b->proxy);
-    assert_true(a->client_version == b->client_version);
-    assert_true(a->reciprocal_base == b->reciprocal_base);
-    assert_true(a->locked_version == b->locked_version);
-    assert_true(a->feature_level == b->feature_level);
-    assert_true(a->last_seen == b->last_seen);
-    assert_str(a->user, b->user.data, b->user.size);
-}
-
 static bool see_client(void *ctx, const sl_client_file *row) {
     seen_versions *seen = ctx;
     seen->versions[seen->count++] = row->ident;
@@ -365,32 +296,6 @@ static void named_facts_keep_numbers_and_bytes(void **state) {
     assert_str(bytes, "other", 5);
     OK(store->vtbl->meta_get_bytes(store, "low", &bytes, st));
     assert_int_equal(bytes.size, 0);
-}
-
-static void fill_every_table(sl_store *store, uint64_t version, const char *text) {
-    append(store, version, text);
-    OK(store->vtbl->reciprocal_put(store, 1, version, sl_str_c(text), st));
-    sl_client_file row = a_client(version);
-    OK(store->vtbl->client_put(store, &row, st));
-    OK(store->vtbl->meta_put_int(store, "version", (int64_t)version, st));
-}
-
-static void assert_newest(sl_store *store, uint64_t version) {
-    uint64_t first, last;
-    OK(store->vtbl->entry_range(store, &first, &last, st));
-    assert_true(last == version);
-    int64_t number;
-    OK(store->vtbl->meta_get_int(store, "version", &number, st));
-    assert_true(number == (int64_t)version);
-    for (uint64_t v = version; v <= version + 1; v++) {
-        bool found;
-        sl_client_file row;
-        OK(store->vtbl->client_get(store, v, &row, &found, st));
-        assert_true(found == (v == version && v > 0));
-        sl_str bytes;
-        OK(store->vtbl->reciprocal_get(store, 1, v, &bytes, &found, st));
-        assert_true(found == (v == version && v > 0));
-    }
 }
 
 static void a_transaction_is_seen_inside_and_gone_after_rollback(void **state) {
