@@ -27,7 +27,7 @@ sl_tls_min sl_lua_check_tls_min(lua_State *L, int table) {
 void sl_lua_check_tls_client(lua_State *L, int options, sl_tls_client *tls) {
     lua_getfield(L, options, "tls"); /* stays on the stack: the strings are borrowed */
     *tls = (sl_tls_client){0};
-    if (lua_isnil(L, -1)) return;
+    if (!lua_toboolean(L, -1)) return;
     if (!lua_istable(L, -1)) luaL_error(L, "option 'tls': table expected");
     int table = lua_gettop(L);
     tls->ca_file = sl_lua_option_str(L, table, "ca", NULL).data;

@@ -175,8 +175,10 @@ static int l_step(lua_State *L) {
 
 static int l_pollfd(lua_State *L) {
     int fd = sl_loop_fd(check_loop(L)->loop);
-    if (fd < 0) return 0;
-    lua_pushinteger(L, fd);
+    if (fd < 0)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, fd);
     return 1;
 }
 
@@ -188,8 +190,10 @@ static int l_events(lua_State *L) {
 
 static int l_timeout(lua_State *L) {
     int ms = sl_loop_timeout(check_loop(L)->loop);
-    if (ms < 0) return 0;
-    lua_pushnumber(L, ms / 1000.0);
+    if (ms < 0)
+        lua_pushnil(L);
+    else
+        lua_pushnumber(L, ms / 1000.0);
     return 1;
 }
 

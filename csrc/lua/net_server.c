@@ -217,8 +217,8 @@ static void server_end(sl_lua_child *child) {
 
 static bool check_tls(lua_State *L, sl_tls_server *tls) {
     lua_getfield(L, 2, "tls");
-    if (lua_isnil(L, -1)) return false;
-    if (!lua_istable(L, -1)) luaL_error(L, "option 'tls': table expected");
+    if (!lua_toboolean(L, -1)) return false;
+    if (!lua_istable(L, -1)) luaL_error(L, "option 'tls': table or false expected");
     int table = lua_gettop(L); /* stays on the stack: the strings are borrowed */
     tls->cert_file = sl_lua_option_str(L, table, "cert", NULL).data;
     tls->key_file = sl_lua_option_str(L, table, "key", NULL).data;

@@ -249,16 +249,20 @@ static int c_peer(lua_State *L) {
     lua_connection *c = check(L);
     char text[80] = "";
     if (c->ws) sl_websocket_peer(c->ws, text, sizeof text);
-    if (!text[0]) return 0;
-    lua_pushstring(L, text);
+    if (text[0])
+        lua_pushstring(L, text);
+    else
+        lua_pushnil(L);
     return 1;
 }
 
 static int c_tls(lua_State *L) {
     lua_connection *c = check(L);
     const char *version = c->ws ? sl_websocket_tls_version(c->ws) : "";
-    if (!version[0]) return 0;
-    lua_pushstring(L, version);
+    if (version[0])
+        lua_pushstring(L, version);
+    else
+        lua_pushnil(L);
     return 1;
 }
 
