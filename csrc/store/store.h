@@ -50,9 +50,12 @@ typedef struct sl_store sl_store;
 typedef bool (*sl_entry_visitor)(void *ctx, const sl_history_entry *entry);
 typedef bool (*sl_client_visitor)(void *ctx, const sl_client_file *row);
 
-/* All functions return false with `st` filled on failure (SL_ERR_STORAGE unless stated). Calls that
- * change something are legal only between begin and commit/rollback. A store is used by one thread
- * at a time and has at most one open transaction. */
+/* All functions return false with `st` filled on failure: SL_ERR_STORAGE with an id (LOCKED, FULL,
+ * DAMAGED, READONLY, IO, SYNC), SL_ERR_MEMORY, or SL_ERR_USAGE where the caller is wrong. After a
+ * failed change the transaction can only be rolled back. Calls that change something are legal only
+ * between begin and commit/rollback (SL_ERR_USAGE otherwise). A store is used by one thread at a
+ * time and has at most one open transaction. Numbers of all kinds fit 63 bits. A visitor may call
+ * the store. */
 typedef struct sl_store_vtbl {
     /* Closes; an open transaction is rolled back. `store` may not be used afterwards. */
     void (*close)(sl_store *store);
@@ -60,7 +63,9 @@ typedef struct sl_store_vtbl {
     bool (*begin)(sl_store *store, sl_status *st);
     /* `durable`: returns only after the commit would survive power loss. Otherwise it survives a
      * crash of the process, and the next durable commit or sync makes it survive power loss too.
-     * On failure the transaction has been rolled back. */
+     * On failure the transaction has been rolled back. One exception: with the id "SYNC" it is
+     * complete but could not be flushed, nobody knows what power loss would leave, and every later
+     * call but close fails; open again and go on from what is there. */
     bool (*commit)(sl_store *store, bool durable, sl_status *st);
     void (*rollback)(sl_store *store);
     /* Makes every earlier commit durable. Cheap when nothing is pending. */
@@ -78,7 +83,8 @@ typedef struct sl_store_vtbl {
      * handed out with their size but data NULL. */
     bool (*entry_scan)(sl_store *store, uint64_t after, uint64_t last, bool bytes,
                        sl_entry_visitor visit, void *ctx, sl_status *st);
-    /* Replaces changeset, original, peer_version and cumulative_size of an existing entry. */
+    /* Replaces changeset, original, peer_version and cumulative_size of an existing entry;
+     * SL_ERR_USAGE if there is none. */
     bool (*entry_replace)(sl_store *store, const sl_history_entry *entry, sl_status *st);
     /* Removes entries with version <= last. */
     bool (*entry_drop)(sl_store *store, uint64_t last, sl_status *st);
@@ -100,7 +106,8 @@ typedef struct sl_store_vtbl {
     bool (*client_scan)(sl_store *store, sl_client_visitor visit, void *ctx, sl_status *st);
 
     /* Small named facts. A number that was never put reads as 0, bytes as "" (borrowed until the
-     * next call). Names are ASCII, at most 64 bytes. */
+     * next call). Names are printable ASCII without spaces, 1 to 64 bytes. Number and bytes of one
+     * name replace one another; reading the other kind is as if it was never put. */
     bool (*meta_put_int)(sl_store *store, const char *name, int64_t value, sl_status *st);
     bool (*meta_get_int)(sl_store *store, const char *name, int64_t *value, sl_status *st);
     bool (*meta_put_bytes)(sl_store *store, const char *name, sl_str value, sl_status *st);
