@@ -59,3 +59,15 @@ for line in assert(io.popen(("zcat -f '%s'/transform*.jsonl*"):format(dir))):lin
     write("transform", kinds, string.char(pairs_count % 4, #left % 256, math.floor(#left / 256)) .. left .. right)
   end
 end
+
+-- Changesets for the applier, over the realm that the target builds: one per condition.
+os.execute("mkdir -p fuzz/corpus/apply")
+local apply_count = 0
+for line in assert(io.popen(("zcat -f '%s'/apply*.jsonl*"):format(dir))):lines() do
+  local name = line:match('"name":"([^"]*)"')
+  local hex = line:match('"changesets":%["(%x*)"%]')
+  if hex and #hex < 400 and name:find("^hand/") and apply_count < 150 then
+    apply_count = apply_count + 1
+    write("apply", (name:gsub("[^%w_-]", "_")), unhex(hex))
+  end
+end
