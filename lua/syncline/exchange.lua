@@ -175,19 +175,29 @@ end
 
 -- ---- import -----------------------------------------------------------------------------------------
 
+-- The type of a value, "null", or "[]" for an empty list, which suits every list.
 local function type_of(value)
-    if type(value) == "table" then
-        if getmetatable(value) ~= assign.LIST then return "mixed" end
-        local inner
-        for _, element in ipairs(value) do
-            local kind = type_of(element)
-            if inner and inner ~= kind then return "mixed[]" end
-            inner = kind
-        end
-        if not inner or inner:find("[%[%]]") then return inner and "mixed" or "mixed[]" end
-        return inner == "null" and "mixed[]" or inner .. "[]"
+    if type(value) ~= "table" then return core.typeof(value) end
+    if getmetatable(value) ~= assign.LIST then return "mixed" end
+    local inner
+    for _, element in ipairs(value) do
+        local kind = type_of(element)
+        if inner and inner ~= kind or kind == "null" then return "mixed[]" end
+        inner = kind
     end
-    return core.typeof(value)
+    if inner and inner:find("[%[%]]") then return "mixed" end
+    return inner and inner ~= "mixed" and inner .. "[]" or inner and "mixed[]" or "[]"
+end
+
+-- The type that suits two.
+local function join(a, b)
+    if a == b or b == "null" then return a end
+    if a == "null" then return b end
+    if a == "[]" and b:find("%[%]$") then return b end
+    if b == "[]" and a:find("%[%]$") then return a end
+    if a == "int" and b == "double" or a == "double" and b == "int" then return "double" end
+    if a:find("%[%]$") and b:find("%[%]$") then return "mixed[]" end
+    return "mixed"
 end
 
 local KEYS = { int = true, string = true, objectid = true, uuid = true }
@@ -201,21 +211,13 @@ function exchange.infer(name, documents)
     local types, with_id = {}, 0
     for _, document in ipairs(documents) do
         for property, value in pairs(document) do
-            local kind = type_of(value)
-            if kind ~= "null" then
-                local known = types[property]
-                if known == "int" and kind == "double" or known == "double" and kind == "int" then kind = "double"
-                elseif known and known ~= kind then kind = "mixed" end
-                types[property] = kind
-            elseif types[property] == nil then
-                types[property] = false
-            end
+            types[property] = join(types[property] or "null", type_of(value))
         end
         if document._id ~= nil then with_id = with_id + 1 end
     end
     local class = { name = name, properties = {} }
     for property, kind in pairs(types) do
-        kind = kind or "mixed"
+        if kind == "null" then kind = "mixed" elseif kind == "[]" then kind = "mixed[]" end
         if kind ~= "mixed" and not kind:find("%[%]$") and property ~= "_id" then kind = kind .. "?" end
         class.properties[property] = kind
     end
