@@ -20,6 +20,7 @@ static void drop_new_class(sl_realm *realm, sl_class *cls) {
     if (table) realm->tables[cls->id] = NULL;
     sl_table_free(realm, table);
     sl_schema_remove_class(&realm->schema, cls);
+    sl_schema_forget_class(&realm->schema, cls);
 }
 
 sl_class *sl_realm_add_class(sl_realm *realm, const sl_class *definition, sl_status *st) {
@@ -78,7 +79,7 @@ sl_property *sl_realm_add_property(sl_realm *realm, sl_class *cls, const sl_prop
     }
     const sl_realm_source *source = realm->source;
     if (source && !source->property_added(source->ctx, cls, property, st)) {
-        sl_class_drop_last_property(cls);
+        sl_class_drop_last_property(&realm->schema, cls);
         return NULL;
     }
     undo->op = SL_UNDO_PROPERTY_ADD;

@@ -116,6 +116,7 @@ static bool rename_object(sl_realm *realm, sl_table *table, const sl_key *old, u
     if (!to->object && !sl_cell_create(realm, to)) return sl_fail_memory(st);
     if (!sl_cell_extend(realm, to, to->object)) return sl_fail_memory(st);
     for (uint32_t i = 0; i < from->object->value_count; i++) {
+        if (table->cls->properties[i].erased) continue;
         sl_holder holder = {.kind = SL_SLOT, .index = i, .object = to->object};
         sl_node copy;
         if (!sl_node_copy(realm->alloc, &copy, &from->object->values[i]) ||

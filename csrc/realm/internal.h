@@ -125,7 +125,8 @@ struct sl_realm {
     size_t linked_count, linked_capacity;
     sl_table **graves; /* tables of erased classes, until nobody can point to them */
     size_t grave_count, grave_capacity;
-    size_t class_ops; /* classes added and erased in the transaction: graves it may need */
+    uint32_t first_id; /* number of the first class that the transaction may add */
+    size_t class_ops;  /* classes added and erased in the transaction: graves it may need */
 
     sl_changeset *recording; /* NULL = off */
     uint64_t file_ident;

@@ -31,9 +31,13 @@ bool sl_realm_open(sl_realm **out, const sl_realm_options *options, sl_status *s
     return true;
 }
 
+/* Erased classes with all that is known about their objects. */
 static void free_graves(sl_realm *realm) {
-    for (size_t i = 0; i < realm->grave_count; i++)
+    for (size_t i = 0; i < realm->grave_count; i++) {
+        sl_class *cls = realm->graves[i]->cls;
         sl_table_free(realm, realm->graves[i]);
+        sl_schema_forget_class(&realm->schema, cls);
+    }
     realm->grave_count = 0;
 }
 
@@ -100,6 +104,7 @@ bool sl_realm_begin(sl_realm *realm, sl_status *st) {
     realm->touched_count = 0;
     realm->savepoint = 0;
     realm->class_ops = 0;
+    realm->first_id = realm->schema.next_id;
     realm->schema_changed = false;
     return true;
 }
@@ -144,6 +149,10 @@ void sl_realm_discard(sl_realm *realm) {
         if (table) table->sequence_dirty = false;
     }
     realm->touched_count = 0;
+    /* The classes it added are gone for good, and their numbers free again. */
+    sl_link_sweep(realm);
+    free_graves(realm);
+    realm->schema.next_id = realm->first_id;
     if (realm->schema_changed) realm->schema_version++;
     realm->schema_changed = false;
     end(realm);

@@ -4,29 +4,42 @@
 
 void sl_schema_init(sl_schema *schema, const sl_alloc *alloc) {
     *schema = (sl_schema){0};
-    sl_arena_init(&schema->arena, alloc);
-    sl_strmap_init(&schema->names, schema->arena.alloc);
+    schema->alloc = alloc ? alloc : sl_alloc_default();
+    sl_strmap_init(&schema->names, schema->alloc);
     schema->next_id = 1;
 }
 
-static const sl_alloc *memory(const sl_schema *schema) {
-    return schema->arena.alloc;
+static void free_str(const sl_alloc *alloc, sl_str s) {
+    if (s.size) sl_delete(alloc, (char *)(uintptr_t)s.data);
+}
+
+static void free_class(const sl_alloc *alloc, sl_class *cls) {
+    if (!cls) return;
+    for (uint32_t i = 0; i < cls->property_count; i++) {
+        free_str(alloc, cls->properties[i].name);
+        free_str(alloc, cls->properties[i].target);
+    }
+    free_str(alloc, cls->name);
+    free_str(alloc, cls->key_name);
+    sl_delete(alloc, cls->properties);
+    sl_delete(alloc, cls->defaults);
+    sl_strmap_free(&cls->names);
+    sl_delete(alloc, cls);
 }
 
 void sl_schema_free(sl_schema *schema) {
-    const sl_alloc *alloc = memory(schema);
-    for (uint32_t i = 0; i < schema->id_capacity; i++) {
-        sl_class *cls = schema->by_id[i];
-        if (!cls) continue;
-        sl_delete(alloc, cls->properties);
-        sl_delete(alloc, cls->defaults);
-        sl_strmap_free(&cls->names);
-    }
+    const sl_alloc *alloc = schema->alloc;
+    for (uint32_t i = 0; i < schema->id_capacity; i++)
+        free_class(alloc, schema->by_id[i]);
     sl_delete(alloc, schema->by_id);
     sl_delete(alloc, schema->classes);
     sl_strmap_free(&schema->names);
-    sl_arena_free(&schema->arena);
     sl_schema_init(schema, alloc);
+}
+
+void sl_schema_forget_class(sl_schema *schema, sl_class *cls) {
+    schema->by_id[cls->id] = NULL;
+    free_class(schema->alloc, cls);
 }
 
 sl_class *sl_schema_find(const sl_schema *schema, sl_str name) {
@@ -53,7 +66,7 @@ static bool reserve_ids(sl_schema *schema, uint32_t id) {
     if (id < schema->id_capacity) return true;
     uint32_t capacity = grown(schema->id_capacity, id + 1);
     if (!capacity) return false;
-    sl_class **by_id = sl_resize(memory(schema), schema->by_id, capacity * sizeof *by_id);
+    sl_class **by_id = sl_resize(schema->alloc, schema->by_id, capacity * sizeof *by_id);
     if (!by_id) return false;
     memset(by_id + schema->id_capacity, 0, (capacity - schema->id_capacity) * sizeof *by_id);
     schema->by_id = by_id;
@@ -65,35 +78,49 @@ static bool reserve_class(sl_schema *schema) {
     if (schema->count < schema->capacity) return true;
     uint32_t capacity = grown(schema->capacity, schema->count + 1);
     if (!capacity) return false;
-    sl_class **classes = sl_resize(memory(schema), schema->classes, capacity * sizeof *classes);
+    sl_class **classes = sl_resize(schema->alloc, schema->classes, capacity * sizeof *classes);
     if (!classes) return false;
     schema->classes = classes;
     schema->capacity = capacity;
     return true;
 }
 
-static bool copy_name(sl_schema *schema, sl_str *to, sl_str from) {
-    *to = sl_arena_str(&schema->arena, from);
-    to->sym = SL_NO_SYM;
-    return to->data != NULL;
+static bool copy_str(const sl_alloc *alloc, sl_str *to, sl_str from) {
+    *to = SL_STR("");
+    if (!from.size) return true;
+    char *bytes = sl_new(alloc, from.size);
+    if (!bytes) return false;
+    memcpy(bytes, from.data, from.size);
+    *to = sl_str_of(bytes, from.size);
+    return true;
 }
 
-sl_class *sl_schema_add_class(sl_schema *schema, const sl_class *definition) {
-    uint32_t id = definition->id >= schema->next_id ? definition->id : schema->next_id;
-    if (id == UINT32_MAX || !reserve_ids(schema, id) || !reserve_class(schema)) return NULL;
-    sl_class *cls = sl_arena_zero(&schema->arena, 1, sizeof *cls);
-    if (!cls || !copy_name(schema, &cls->name, definition->name) ||
-        !copy_name(schema, &cls->key_name, definition->key_name))
-        return NULL;
+static sl_class *make_class(const sl_alloc *alloc, const sl_class *definition, uint32_t id) {
+    sl_class *cls = sl_new_zero(alloc, 1, sizeof *cls);
+    if (!cls) return NULL;
+    sl_strmap_init(&cls->names, alloc);
     cls->kind = definition->kind;
     cls->has_key = definition->has_key;
     cls->key_type = definition->has_key ? definition->key_type : (int8_t)SL_TYPE_GLOBALKEY;
     cls->key_nullable = definition->has_key && definition->key_nullable;
     cls->id = id;
-    sl_strmap_init(&cls->names, memory(schema));
+    if (copy_str(alloc, &cls->name, definition->name) &&
+        copy_str(alloc, &cls->key_name, definition->key_name))
+        return cls;
+    free_class(alloc, cls);
+    return NULL;
+}
+
+sl_class *sl_schema_add_class(sl_schema *schema, const sl_class *definition) {
+    uint32_t id = definition->id >= schema->next_id ? definition->id : schema->next_id;
+    if (id == UINT32_MAX || !reserve_ids(schema, id) || !reserve_class(schema)) return NULL;
+    sl_class *cls = make_class(schema->alloc, definition, id);
     uint32_t value = id;
     bool added;
-    if (!sl_strmap_put(&schema->names, cls->name, &value, &added)) return NULL;
+    if (!cls || !sl_strmap_put(&schema->names, cls->name, &value, &added)) {
+        free_class(schema->alloc, cls);
+        return NULL;
+    }
     schema->by_id[id] = cls;
     schema->classes[schema->count++] = cls;
     schema->next_id = id + 1;
@@ -105,10 +132,10 @@ static bool reserve_property(sl_schema *schema, sl_class *cls) {
     uint32_t capacity = grown(cls->property_capacity, cls->property_count + 1);
     if (!capacity) return false;
     sl_property *properties =
-        sl_resize(memory(schema), cls->properties, capacity * sizeof *properties);
+        sl_resize(schema->alloc, cls->properties, capacity * sizeof *properties);
     if (!properties) return false;
     cls->properties = properties;
-    sl_node *defaults = sl_resize(memory(schema), cls->defaults, capacity * sizeof *defaults);
+    sl_node *defaults = sl_resize(schema->alloc, cls->defaults, capacity * sizeof *defaults);
     if (!defaults) return false;
     cls->defaults = defaults;
     cls->property_capacity = capacity;
@@ -151,18 +178,22 @@ sl_property *sl_schema_add_property(sl_schema *schema, sl_class *cls,
     if (cls->property_count >= SL_MAX_PROPERTIES || !reserve_property(schema, cls)) return NULL;
     sl_property *property = &cls->properties[cls->property_count];
     *property = *definition;
-    if (!copy_name(schema, &property->name, definition->name) ||
-        !copy_name(schema, &property->target, definition->target))
-        return NULL;
     property->index = cls->property_count;
     property->erased = false;
     property->embedded = target_is_embedded(schema, property);
+    property->target = SL_STR("");
     uint32_t value = property->index;
     bool added;
-    if (!sl_strmap_put(&cls->names, property->name, &value, &added)) return NULL;
-    sl_property_default(property, &cls->defaults[property->index]);
-    cls->property_count++;
-    return property;
+    if (copy_str(schema->alloc, &property->name, definition->name) &&
+        copy_str(schema->alloc, &property->target, definition->target) &&
+        sl_strmap_put(&cls->names, property->name, &value, &added)) {
+        sl_property_default(property, &cls->defaults[property->index]);
+        cls->property_count++;
+        return property;
+    }
+    free_str(schema->alloc, property->name);
+    free_str(schema->alloc, property->target);
+    return NULL;
 }
 
 void sl_schema_resolve(sl_schema *schema) {
@@ -195,9 +226,11 @@ void sl_schema_restore_class(sl_schema *schema, sl_class *cls, uint32_t position
     sl_strmap_put(&schema->names, cls->name, &value, &added);
 }
 
-void sl_class_drop_last_property(sl_class *cls) {
-    const sl_property *last = &cls->properties[--cls->property_count];
+void sl_class_drop_last_property(sl_schema *schema, sl_class *cls) {
+    sl_property *last = &cls->properties[--cls->property_count];
     if (!last->erased) sl_strmap_remove(&cls->names, last->name);
+    free_str(schema->alloc, last->name);
+    free_str(schema->alloc, last->target);
 }
 
 void sl_class_hide_property(sl_class *cls, uint32_t index) {

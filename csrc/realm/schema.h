@@ -2,7 +2,7 @@
 #ifndef SL_REALM_SCHEMA_H
 #define SL_REALM_SCHEMA_H
 
-#include "base/arena.h"
+#include "base/alloc.h"
 #include "base/status.h"
 #include "base/strmap.h"
 #include "value/value.h"
@@ -24,9 +24,10 @@ typedef struct sl_property {
     uint32_t index;
 } sl_property;
 
-/* A class. Pointers to classes stay valid until the realm is closed; property pointers until the
- * next property is added. Strings live as long as the schema.
- * `defaults[i]` is the default content of property i; it owns nothing and may be copied bytewise.
+/* A class. Pointers to classes stay valid while the class exists and, after it was erased, until
+ * the next transaction begins; property pointers until the next property is added. Strings live as
+ * long as the class. `defaults[i]` is the default content of property i; it owns nothing and may be
+ * copied bytewise.
  */
 typedef struct sl_class {
     sl_str name;
@@ -42,10 +43,9 @@ typedef struct sl_class {
     sl_strmap names; /* property name -> index, without erased ones */
 } sl_class;
 
-/* `alloc` of the arena is the memory of everything in the schema. */
 typedef struct sl_schema {
-    sl_arena arena;     /* names, classes */
-    sl_class **classes; /* in the order of creation */
+    const sl_alloc *alloc; /* borrowed */
+    sl_class **classes;    /* in the order of creation */
     uint32_t count, capacity;
     sl_class **by_id; /* classes with this number, also those taken out; NULL in gaps */
     uint32_t next_id, id_capacity;
@@ -76,7 +76,9 @@ void sl_property_default(const sl_property *property, struct sl_node *node);
  * property back, hide and show a property. None of them fails. */
 uint32_t sl_schema_remove_class(sl_schema *schema, sl_class *cls);
 void sl_schema_restore_class(sl_schema *schema, sl_class *cls, uint32_t position);
-void sl_class_drop_last_property(sl_class *cls);
+/* Frees a class that was taken out for good. */
+void sl_schema_forget_class(sl_schema *schema, sl_class *cls);
+void sl_class_drop_last_property(sl_schema *schema, sl_class *cls);
 void sl_class_hide_property(sl_class *cls, uint32_t index);
 void sl_class_show_property(sl_class *cls, uint32_t index);
 

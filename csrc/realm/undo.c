@@ -109,7 +109,7 @@ static void back(sl_realm *realm, sl_undo *undo) {
         back_class_erase(realm, undo);
         break;
     case SL_UNDO_PROPERTY_ADD:
-        sl_class_drop_last_property(undo->target);
+        sl_class_drop_last_property(&realm->schema, undo->target);
         break;
     case SL_UNDO_PROPERTY_ERASE:
         sl_class_show_property(undo->target, undo->a);

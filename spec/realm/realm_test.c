@@ -208,6 +208,31 @@ static void the_cache_keeps_its_bound(void **state) {
     close_stored(&s);
 }
 
+static void erased_properties_and_classes_are_really_gone(void **state) {
+    (void)state;
+    stored s;
+    open_stored(&s, 100);
+    apply_text(&s, "embedded F; embedded E; table N(); table P(_id:int); column E.x:int;"
+                   "column E.f:->F[]; column P.e:->E; column P.le:->E[]; column P.i:int;"
+                   "column P.n:->N; create P1; create P2; P1.e = object; ins P1.le[0] object |0|;"
+                   "ins P1.le[0].f[0] object |0|; P2.e = object");
+    apply_text(&s, "drop column P.e; drop column P.le; drop table E; drop table F; P1.i = 1");
+    apply_text(&s, "P2.i = 2; table E(_id:int); create E1; column P.e:->E; P1.e = E1;"
+                   "column P.more:string");
+    HAS(&s.f, "{\"object\":{\"int\":\"1\"},\"values\":{\"e\":{\"link\":{\"table\":\"E\",\"object\":"
+              "{\"int\":\"1\"}}},\"i\":{\"int\":\"1\"},\"more\":{\"string\":\"\"}");
+    char *before = state_of(s.f.realm);
+    close_fixture(&s.f);
+    open_stored_realm(&s, 100);
+    expect_state(s.f.realm, before, "opened again");
+    begin_stored(&s);
+    MUST(&s.f, sl_realm_adopt_ident(s.f.realm, 5, &s.f.st));
+    discard_stored(&s);
+    expect_state(s.f.realm, before, "discard");
+    free(before);
+    close_stored(&s);
+}
+
 typedef struct change_text {
     char text[500];
 } change_text;
@@ -360,6 +385,7 @@ int main(void) {
         cmocka_unit_test(recorded_and_applied_states_agree),
         cmocka_unit_test(counts_and_scans_see_the_open_transaction),
         cmocka_unit_test(the_cache_keeps_its_bound),
+        cmocka_unit_test(erased_properties_and_classes_are_really_gone),
         cmocka_unit_test(changes_tell_what_was_touched),
         cmocka_unit_test(idents_are_adopted_everywhere),
         cmocka_unit_test(holders_of_links_are_found),
