@@ -64,7 +64,7 @@ syncline.to_table = assign.to_table
 syncline.open = Realm.open
 syncline.changeset = require("syncline.changeset")
 syncline.protocol = core.protocol
-syncline.transform = core.transform
+syncline.transform = require("syncline.transform")
 syncline.json = core.json
 
 local function loop()
