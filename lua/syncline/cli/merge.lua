@@ -12,11 +12,9 @@ local function whole(number, name, least)
 end
 
 local function side(given, name, path, file)
-    return { {
-        changeset = input.changeset(path, given.input),
-        timestamp = whole(given[name .. "_time"] or 0, name .. "-time", 0),
-        file = whole(given[name .. "_file"] or file, name .. "-file", 1),
-    } }
+    local timestamp = whole(given[name .. "_time"] or 0, name .. "-time", 0)
+    local ident = whole(given[name .. "_file"] or file, name .. "-file", 1)
+    return { { changeset = input.changeset(path, given.input), timestamp = timestamp, file = ident } }
 end
 
 local function show(title, results)
