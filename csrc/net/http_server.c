@@ -14,6 +14,7 @@ enum {
     BODY_WINDOW = 16 * 1024,
     KEEP_ALIVE_MS = 75 * 1000,
     LINGER_MS = 2000,
+    HELD_MAX = 16 * 1024,
     PLAIN_BODY = 8192, /* longest body with a length: protocol/5-app-services-http.md, 2.2 */
     CHUNK = 8190
 };
@@ -241,9 +242,14 @@ static void process(connection *c, const char **data, size_t *size) {
     }
 }
 
+/* While an answer is awaited reading goes on, else the peer's end would go unnoticed; but only for
+ * so many bytes. */
 static void hold(connection *c, const char *data, size_t size) {
     sl_buf_add(&c->held, data, size);
-    if (c->held.failed) sl_stream_abort(c->stream);
+    if (c->held.failed)
+        sl_stream_abort(c->stream);
+    else if (c->held.size > HELD_MAX)
+        sl_stream_pause(c->stream, true);
 }
 
 static void free_connection(connection *c);
@@ -261,10 +267,7 @@ static bool take_bytes(connection *c, const char *data, size_t size) {
     if (size > 0 && !c->closing) hold(c, data, size);
     if (!c->handing_out) return true;
     c->handing_out = false;
-    if (c->waiting)
-        sl_stream_pause(c->stream, true);
-    else if (!c->closing)
-        after_answer(c);
+    if (!c->waiting && !c->closing) after_answer(c);
     return true;
 }
 
