@@ -7,8 +7,8 @@ describe("luarocks make", function()
         finally(function() process.remove_folder(folder) end)
         -- A copy: LuaRocks leaves its object files beside the sources.
         assert.equal(0, (process.run(("cp -R csrc lua bin rockspec README.md LICENSE %s"):format(folder))))
-        local status, out, err = process.run(("cd %s && luarocks --lua-version 5.4 --tree tree make --deps-mode none " ..
-            "CFLAGS='-O0 -fPIC' rockspec/syncline-scm-1.rockspec"):format(folder))
+        local status, out, err = process.run(("cd %s && luarocks --lua-version 5.4 --tree %s/tree make --deps-mode none " ..
+            "CFLAGS='-O0 -fPIC' rockspec/syncline-scm-1.rockspec"):format(folder, folder))
         assert.equal(0, status, out .. err)
         assert.not_matches("warning:", out .. err)
         local code, version = process.run(("cd / && env -u LUA_PATH -u LUA_CPATH %s/tree/bin/syncline --version"):format(folder))

@@ -1,0 +1,93 @@
+-- The server and the client as processes of their own.
+local process = require("support.process")
+
+describe("syncline serve", function()
+    local folder, pid, url
+
+    local function start(arguments)
+        process.write_file(folder .. "/url", "")
+        process.run(("bin/syncline serve --port 0 --storage %s/server %s >%s/url 2>%s/log & echo $! >%s/pid")
+            :format(folder, arguments or "", folder, folder, folder))
+        pid = process.read_file(folder .. "/pid"):match("%d+")
+        local deadline = os.time() + 20
+        repeat
+            url = process.read_file(folder .. "/url"):match("^(%S+)\n")
+            if not url then process.run("sleep 0.02") end
+        until url or os.time() > deadline
+        assert(url, process.read_file(folder .. "/log"))
+    end
+
+    local function stop(signal)
+        process.run(("kill -%s %s; while kill -0 %s 2>/dev/null; do sleep 0.02; done"):format(signal or "TERM", pid, pid))
+        pid = nil
+    end
+
+    local function client(arguments)
+        local _, token = process.syncline("token --storage " .. folder .. "/server --user u")
+        return process.syncline(("client --url %s --ca-file %s/server/tls/cert.pem --partition p --token %s %s")
+            :format(url, folder, token:match("%S+"), arguments))
+    end
+
+    before_each(function() folder = process.folder() end)
+    after_each(function()
+        if pid then stop("KILL") end
+        process.remove_folder(folder)
+    end)
+
+    it("serves, synchronises two files, and stops on SIGTERM", function()
+        start()
+        assert.matches("^https://localhost:%d+$", url)
+        local _, _, err = process.syncline("import --path " .. folder .. "/a.realm --class Item -",
+            '{"_id":1,"name":"one"}\n{"_id":2,"name":"two"}\n')
+        assert.matches("2 objects", err)
+        local status, _, problem = client("--path " .. folder .. "/a.realm")
+        assert.equal(0, status, problem)
+        process.write_file(folder .. "/script.lua", [[
+            local realm = ...
+            for item in realm:objects("Item"):each() do print(item._id, item.name) end
+        ]])
+        local code, out = client(("--path %s/b.realm --script %s/script.lua"):format(folder, folder))
+        assert.equal(0, code)
+        assert.equal("1\tone\n2\ttwo\n", out)
+        stop("TERM")
+        local log = process.read_file(folder .. "/log")
+        assert.matches("stopped", log)
+        assert.not_matches("baas_at", log)
+        assert.not_matches("eyJ", log)
+        assert.equal(0, (process.syncline("check " .. folder .. "/b.realm")))
+    end)
+
+    it("writes a log of JSON lines", function()
+        start("--log-format json --log-level info --app shop")
+        stop("TERM")
+        for line in process.read_file(folder .. "/log"):gmatch("[^\n]+") do
+            local record = assert(require("syncline").json.decode(line))
+            assert.is_string(record.message)
+            assert.is_string(record.level)
+        end
+    end)
+
+    it("keeps what was acknowledged when it is killed", function()
+        start()
+        process.syncline("import --path " .. folder .. "/a.realm --class Item -", '{"_id":1,"name":"one"}\n')
+        assert.equal(0, (client("--path " .. folder .. "/a.realm")))
+        stop("KILL")
+        start()
+        process.write_file(folder .. "/script.lua", [[print((...):objects("Item"):count())]])
+        local _, out = client(("--path %s/b.realm --script %s/script.lua"):format(folder, folder))
+        assert.equal("1\n", out)
+    end)
+
+    it("says what is wrong with its configuration", function()
+        process.write_file(folder .. "/bad.lua", "return { colour = 1 }")
+        local status, _, err = process.syncline("serve --config " .. folder .. "/bad.lua")
+        assert.equal(1, status)
+        assert.matches("unknown option 'colour'", err)
+        process.write_file(folder .. "/bad.lua", "return {")
+        status, _, err = process.syncline("serve --config " .. folder .. "/bad.lua")
+        assert.equal(1, status)
+        assert.matches("bad.lua:1", err)
+        assert.equal(1, (process.syncline("serve --config /nonexistent.lua")))
+        assert.equal(1, (process.syncline("serve --storage /proc/nonexistent")))
+    end)
+end)
