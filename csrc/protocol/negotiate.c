@@ -116,7 +116,7 @@ bool sl_negotiate(sl_negotiated *result, sl_str value, int min_version, int max_
     size_t start = 0;
     for (size_t i = 0; i <= value.size; i++) {
         if (i < value.size && value.data[i] != ',') continue;
-        offer o;
+        offer o = {0};
         bool known;
         if (!read_offer(trim(sl_str_of(value.data + start, i - start)), &o, &known, st))
             return false;
