@@ -381,7 +381,20 @@ static void measure_record(const made *work, uint64_t instructions, uint64_t byt
     close_maker(&r.maker);
 }
 
+/* Making a workload takes longer than measuring it. */
+static bool wanted(const made *work, const bench_options *options) {
+    static const char *const forms[] = {"apply_made_%s memory", "apply_made_%s sqlite",
+                                        "record_%s"};
+    char title[200];
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        snprintf(title, sizeof title, forms[i], work->name);
+        if (bench_selected(options, title)) return true;
+    }
+    return false;
+}
+
 static void run_made(const made *work, const bench_options *options) {
+    if (!wanted(work, options)) return;
     maker m = {.st = SL_STATUS_INIT};
     bench_set base = {0}, set = {0};
     record_base(&m, work, &base);

@@ -104,7 +104,7 @@ static bool apply_path(sl_applier *ap, const sl_instruction *in) {
         steps[i].index = elem->number;
         if (!elem->is_index) steps[i].name = ap->cs->strings[elem->number];
     }
-    sl_target target;
+    sl_target target = {0};
     return sl_path_follow(ap->realm, cell, index, steps, in->path_size, true, &target, ap->st) &&
            apply_at(ap, in, &target);
 }
