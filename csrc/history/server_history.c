@@ -238,8 +238,8 @@ static bool see_entry(void *ctx, const sl_history_entry *entry) {
 
 bool sl_server_history_scan(sl_server_history *h, uint64_t peer, sl_cursor from, size_t limit,
                             sl_buf *entries, sl_server_scan *scan, sl_status *st) {
-    walk w = {h, peer, limit, entries->size, entries, scan, h->now.size, false};
     *scan = (sl_server_scan){.cursor = from};
+    walk w = {h, peer, limit, entries->size, entries, scan, h->now.size, false};
     bool ok = sl_server_history_scan_entries(h, from.own, h->now.version, see_entry, &w, st);
     if (ok && entries->failed) ok = sl_fail_memory(st);
     if (!ok) {

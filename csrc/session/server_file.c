@@ -167,11 +167,12 @@ static sl_client_work *work_of(sl_server_file *file, uint64_t ident) {
     sl_client_work **link = &file->work;
     while (*link && (*link)->ident < ident)
         link = &(*link)->next;
-    if (*link && (*link)->ident == ident) return *link;
+    sl_client_work *next = *link;
+    if (next && next->ident == ident) return next;
     sl_client_work *work = sl_new_zero(file->options.alloc, 1, sizeof(*work));
     if (!work) return NULL;
     work->ident = ident;
-    work->next = *link;
+    work->next = next;
     sl_arena_init(&work->arena, file->options.alloc);
     *link = work;
     return work;
