@@ -1,0 +1,313 @@
+#include "history/client_reset.h"
+
+#include "history/client_history_private.h"
+#include "history/reset_replay.h"
+#include "history/reset_transfer.h"
+
+#include <stdio.h>
+
+enum { SERVER_PEER = 1 };
+
+/* ---- the note -------------------------------------------------------------------------------- */
+
+/* Written by another version of this code, a note means nothing (12.3, 3). */
+static const char note_name[] = "client_reset";
+static const char note_format[] = "format=1 mode=%7s code=%d";
+
+bool sl_client_reset_trace(sl_client_history *history, sl_reset_trace *trace, sl_status *st) {
+    sl_str text;
+    char line[80], mode[8];
+    int code = 0;
+    *trace = (sl_reset_trace){0};
+    if (!history->store->vtbl->meta_get_bytes(history->store, note_name, &text, st)) return false;
+    if (text.size == 0 || text.size >= sizeof line) return true;
+    memcpy(line, text.data, text.size);
+    line[text.size] = 0;
+    if (sscanf(line, note_format, mode, &code) != 2) return true;
+    trace->recovery = strcmp(mode, "recover") == 0;
+    trace->found = trace->recovery || strcmp(mode, "discard") == 0;
+    trace->code = code;
+    return true;
+}
+
+/* A commit of its own, which makes a version like every other (17.7). */
+static bool write_note(sl_client_history *history, sl_str text, sl_status *st) {
+    uint64_t now = 0;
+    sl_status clock = SL_STATUS_INIT;
+    if (!sl_client_history_now(history, &now, &clock)) now = 0;
+    if (!sl_client_history_begin_private(history, st)) return false;
+    sl_client_state state = history->state;
+    sl_history_entry entry = {.peer_version = state.cursors.dl_sv, .origin_timestamp = now};
+    if (!history->store->vtbl->meta_put_bytes(history->store, note_name, text, st))
+        return sl_client_history_abandon(history);
+    return sl_client_history_finish(history, &state, &entry, true, st);
+}
+
+bool sl_client_reset_finish(sl_client_history *history, sl_status *st) {
+    sl_str text;
+    if (!history->store->vtbl->meta_get_bytes(history->store, note_name, &text, st)) return false;
+    return text.size == 0 || write_note(history, SL_STR(""), st);
+}
+
+/* The table of 12.3. */
+static bool decide(const sl_reset_request *request, const sl_reset_trace *before, bool *recover,
+                   sl_status *st) {
+    *recover = request->mode != SL_RESET_DISCARD;
+    if (*recover && request->no_recovery) {
+        if (request->mode == SL_RESET_RECOVER)
+            return sl_fail(st, SL_ERR_SESSION, "LOOP",
+                           "the server forbids to recover local changes, and the application "
+                           "demands it; save them by hand and delete the file");
+        *recover = false;
+    }
+    if (!before->found) return true;
+    if (before->recovery && request->mode == SL_RESET_RECOVER_OR_DISCARD) {
+        *recover = false;
+        return true;
+    }
+    if (before->recovery && !*recover) return true;
+    return sl_fail(st, SL_ERR_SESSION, "LOOP",
+                   "a client reset of the same kind was tried before and did not help; save local "
+                   "changes by hand and delete the file");
+}
+
+static bool note_attempt(sl_client_history *history, const sl_reset_request *request, bool recover,
+                         sl_status *st) {
+    char text[80];
+    int size = snprintf(text, sizeof text, "format=1 mode=%s code=%d",
+                        recover ? "recover" : "discard", request->code);
+    return write_note(history, sl_str_of(text, (size_t)size), st);
+}
+
+/* ---- local changes the server does not know -------------------------------------------------- */
+
+typedef struct candidate {
+    uint64_t version;
+    sl_str changeset; /* what is left of it, in the arena */
+} candidate;
+
+typedef struct reset {
+    sl_client_history *history, *fresh;
+    sl_arena arena;
+    candidate *candidates;
+    size_t count, capacity;
+    bool failed;
+} reset;
+
+static bool add_candidate(void *ctx, const sl_history_entry *entry) {
+    reset *r = ctx;
+    if (entry->origin_file != 0 || entry->changeset.size == 0) return true;
+    if (r->count == r->capacity) {
+        size_t capacity = r->capacity ? r->capacity * 2 : 16;
+        void *grown = sl_resize(r->history->alloc, r->candidates, capacity * sizeof *r->candidates);
+        if (!grown) {
+            r->failed = true;
+            return false;
+        }
+        r->candidates = grown;
+        r->capacity = capacity;
+    }
+    r->candidates[r->count++] = (candidate){entry->version, SL_STR("")};
+    return true;
+}
+
+static bool list_candidates(reset *r, sl_status *st) {
+    sl_client_history *h = r->history;
+    if (!h->store->vtbl->entry_scan(h->store, h->state.cursors.ul_cv, h->state.version, false,
+                                    add_candidate, r, st))
+        return false;
+    return r->failed ? sl_fail_memory(st) : true;
+}
+
+/* The reciprocal form, if there is one, is based on all that was downloaded. */
+static bool load_candidate(reset *r, uint64_t version, sl_str *bytes, sl_status *st) {
+    sl_store *store = r->history->store;
+    sl_history_entry entry;
+    bool found = false;
+    if (!store->vtbl->reciprocal_get(store, SERVER_PEER, version, bytes, &found, st)) return false;
+    if (!found) {
+        if (!store->vtbl->entry_get(store, version, &entry, &found, st)) return false;
+        if (!found) return sl_fail(st, SL_ERR_STORAGE, "RESET", "a history entry vanished");
+        *bytes = entry.changeset;
+    }
+    *bytes = sl_arena_str(&r->arena, *bytes);
+    return !(bytes->size && !bytes->data) || sl_fail_memory(st);
+}
+
+static bool replay_candidate(reset *r, sl_reset_replay *replay, candidate *c, sl_status *st) {
+    sl_str bytes;
+    sl_changeset cs, out;
+    sl_buf encoded;
+    if (!load_candidate(r, c->version, &bytes, st)) return false;
+    sl_changeset_init(&cs, r->history->alloc);
+    sl_changeset_init(&out, r->history->alloc);
+    sl_buf_init(&encoded, r->history->alloc);
+    bool ok = sl_changeset_parse(&cs, bytes.data, bytes.size, st) &&
+              sl_reset_replay_changeset(replay, &cs, &out, st) &&
+              sl_changeset_encode(&out, SL_ENCODE_UPFRONT, &encoded, st);
+    if (ok && encoded.size) {
+        c->changeset = sl_arena_str(&r->arena, sl_str_of(encoded.data, encoded.size));
+        if (!c->changeset.data) ok = sl_fail_memory(st);
+    }
+    sl_changeset_free(&cs);
+    sl_changeset_free(&out);
+    sl_buf_free(&encoded);
+    return ok;
+}
+
+/* On the copy's realm, in a transaction there that is never committed. */
+static bool replay_all(reset *r, bool schema_only, sl_status *st) {
+    sl_reset_replay_options options = {.alloc = r->history->alloc,
+                                       .fresh = r->fresh->realm,
+                                       .local = r->history->realm,
+                                       .schema_only = schema_only};
+    sl_reset_replay *replay = sl_reset_replay_new(&options);
+    if (!replay) return sl_fail_memory(st);
+    bool ok = true;
+    for (size_t i = 0; ok && i < r->count; i++)
+        ok = replay_candidate(r, replay, &r->candidates[i], st);
+    sl_reset_replay_free(replay);
+    return ok;
+}
+
+/* ---- the new history (12.5) ------------------------------------------------------------------ */
+
+static uint64_t first_kept(const reset *r) {
+    for (size_t i = 0; i < r->count; i++)
+        if (r->candidates[i].changeset.size) return r->candidates[i].version;
+    return r->history->state.version + 1;
+}
+
+static const candidate *find_candidate(const reset *r, uint64_t version) {
+    size_t low = 0, high = r->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->candidates[middle].version < version)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < r->count && r->candidates[low].version == version ? &r->candidates[low] : NULL;
+}
+
+static bool next_version(void *ctx, const sl_history_entry *entry) {
+    *(uint64_t *)ctx = entry->version;
+    return false;
+}
+
+static bool rewrite_entry(reset *r, uint64_t version, sl_client_state *state, sl_status *st) {
+    sl_store *store = r->history->store;
+    sl_history_entry entry;
+    bool found = false;
+    if (!store->vtbl->entry_get(store, version, &entry, &found, st)) return false;
+    if (!found) return sl_fail(st, SL_ERR_STORAGE, "RESET", "a history entry vanished");
+    const candidate *c = find_candidate(r, version);
+    entry.peer_version = state->cursors.dl_sv;
+    entry.original = SL_STR("");
+    if (entry.origin_file == 0) entry.changeset = c ? c->changeset : SL_STR("");
+    if (c && c->changeset.size) {
+        state->progress.uploadable_bytes += c->changeset.size;
+        state->progress.uploadable_changesets++;
+    }
+    return store->vtbl->entry_replace(store, &entry, st);
+}
+
+static bool rewrite_history(reset *r, sl_client_state *state, sl_status *st) {
+    sl_store *store = r->history->store;
+    uint64_t first = first_kept(r), last = r->history->state.version;
+    state->base = first - 1;
+    if (!store->vtbl->entry_drop(store, first - 1, st) ||
+        !store->vtbl->reciprocal_drop(store, SERVER_PEER, last, st))
+        return false;
+    for (uint64_t at = first - 1; at < last;) {
+        uint64_t next = 0;
+        if (!store->vtbl->entry_scan(store, at, last, false, next_version, &next, st)) return false;
+        if (next == 0) break;
+        if (!rewrite_entry(r, next, state, st)) return false;
+        at = next;
+    }
+    return true;
+}
+
+/* What the copy knows becomes what the file knows. */
+static sl_client_state state_after(const reset *r) {
+    const sl_client_state *fresh = &r->fresh->state;
+    sl_client_state state = r->history->state;
+    state.ident = fresh->ident;
+    state.salt = fresh->salt;
+    state.cursors = (sl_client_cursors){.latest_sv = fresh->cursors.latest_sv,
+                                        .latest_salt = fresh->cursors.latest_salt,
+                                        .dl_sv = fresh->cursors.latest_sv,
+                                        .ul_sv = fresh->cursors.latest_sv};
+    state.progress = (sl_client_progress){0};
+    return state;
+}
+
+/* State, history, ident and cursors in one commit. */
+static bool commit_reset(reset *r, sl_status *st) {
+    sl_client_history *h = r->history;
+    uint64_t now = 0;
+    sl_status clock = SL_STATUS_INIT;
+    if (!sl_client_history_now(h, &now, &clock)) now = 0;
+    if (!sl_client_history_begin_private(h, st)) return false;
+    sl_client_state state = state_after(r);
+    sl_history_entry entry = {.peer_version = state.cursors.dl_sv, .origin_timestamp = now};
+    if (!sl_reset_transfer(h->realm, r->fresh->realm, h->alloc, st) ||
+        !rewrite_history(r, &state, st))
+        return sl_client_history_abandon(h);
+    return sl_client_history_finish(h, &state, &entry, true, st);
+}
+
+/* ---- the procedure --------------------------------------------------------------------------- */
+
+static bool check_parties(const sl_client_history *history, const sl_client_history *fresh,
+                          sl_status *st) {
+    if (history->writing || fresh->writing)
+        return sl_fail(st, SL_ERR_USAGE, "", "finish the open write transaction first");
+    if (fresh->state.ident == 0)
+        return sl_fail(st, SL_ERR_USAGE, "", "the fresh copy was never synchronised");
+    if (fresh->state.cursors.dl_sv != fresh->state.cursors.latest_sv)
+        return sl_fail(st, SL_ERR_USAGE, "",
+                       "the fresh copy does not hold all the server has; wait for its download");
+    return true;
+}
+
+static bool run(reset *r, bool recover, sl_status *st) {
+    if (!list_candidates(r, st)) return false;
+    if (!sl_client_history_begin_private(r->fresh, st)) return false;
+    bool ok = replay_all(r, !recover, st) && commit_reset(r, st);
+    sl_client_history_abandon(r->fresh);
+    return ok;
+}
+
+bool sl_client_reset_run(sl_client_history *history, sl_client_history *fresh,
+                         const sl_reset_request *request, sl_reset_result *result, sl_status *st) {
+    sl_reset_trace before;
+    bool recover;
+    if (!check_parties(history, fresh, st) || !sl_client_reset_trace(history, &before, st) ||
+        !decide(request, &before, &recover, st) || !note_attempt(history, request, recover, st))
+        return false;
+    reset r = {.history = history, .fresh = fresh};
+    sl_arena_init(&r.arena, history->alloc);
+    bool ok = run(&r, recover, st);
+    if (ok) {
+        *result = (sl_reset_result){.recovered = recover, .candidates = r.count};
+        for (size_t i = 0; i < r.count; i++)
+            if (r.candidates[i].changeset.size) result->kept++;
+    }
+    sl_delete(history->alloc, r.candidates);
+    sl_arena_free(&r.arena);
+    return ok;
+}
+
+bool sl_reset_mode_from_name(sl_str name, sl_reset_mode *mode) {
+    static const char *const names[] = {[SL_RESET_DISCARD] = "discard",
+                                        [SL_RESET_RECOVER] = "recover",
+                                        [SL_RESET_RECOVER_OR_DISCARD] = "recover_or_discard"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (sl_str_eq(name, sl_str_c(names[i]))) {
+            *mode = (sl_reset_mode)i;
+            return true;
+        }
+    return false;
+}
