@@ -8,6 +8,8 @@
  * Columns are those of the catalogue's properties, in that order. */
 typedef struct sl_sqlite_class {
     sqlite3_stmt *save, *load, *erase;
+    sqlite3_stmt **find; /* for each property: who links to a key; NULL or `finds` of them */
+    uint32_t finds;
     bool known;        /* the two below are worked out */
     bool links_inside; /* links can hide in JSON columns, so _sl_links has to be kept */
 } sl_sqlite_class;

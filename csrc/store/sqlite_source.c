@@ -59,7 +59,8 @@ static void erase_text(sl_buf *sql, const sl_cat_class *cls) {
 static sqlite3_stmt *class_statement(sl_sqlite_store *store, const sl_cat_class *cls,
                                      sqlite3_stmt **slot,
                                      void (*text)(sl_buf *, const sl_cat_class *), sl_status *st) {
-    if (*slot) return *slot;
+    sqlite3_stmt *kept = *slot;
+    if (kept) return kept;
     sl_buf sql;
     sl_buf_init(&sql, &store->alloc);
     text(&sql, cls);
@@ -258,38 +259,63 @@ static bool object_count(void *ctx, const sl_class *cls, uint64_t *count, sl_sta
 
 /* --- referrers --- */
 
+/* The statement that finds the objects whose link column `at` holds a key: the kept one, or a new
+ * one while that is in use. */
+static sqlite3_stmt *find_statement(sl_sqlite_store *store, sl_cat_class *cls, uint32_t at,
+                                    sl_status *st) {
+    sl_sqlite_class *extra = need_extra(store, cls, st);
+    if (!extra) return NULL;
+    if (!extra->find) {
+        extra->find = sl_new_zero(&store->alloc, cls->count, sizeof(sqlite3_stmt *));
+        if (!extra->find) {
+            sl_fail_memory(st);
+            return NULL;
+        }
+        extra->finds = cls->count;
+    }
+    sqlite3_stmt *kept = extra->find[at];
+    if (kept && !sqlite3_stmt_busy(kept)) return kept;
+    sqlite3_stmt *made = select_keys(store, cls, NULL, &cls->properties[at], st);
+    if (!kept) extra->find[at] = made;
+    return made;
+}
+
+static void release_find(const sl_cat_class *cls, uint32_t at, sqlite3_stmt *stmt) {
+    const sl_sqlite_class *extra = cls->extra;
+    if (stmt == extra->find[at])
+        sqlite3_reset(stmt);
+    else
+        sqlite3_finalize(stmt);
+}
+
 /* *more = false when the visitor wants no more. */
-static bool visit_column(sl_sqlite_store *store, const sl_cat_class *cls,
-                         const sl_cat_property *property, const sl_key *key,
+static bool visit_column(sl_sqlite_store *store, sl_cat_class *cls, uint32_t at, const sl_key *key,
                          sl_referrer_visitor visit, void *ctx, bool *more, sl_status *st) {
-    sqlite3_stmt *stmt = select_keys(store, cls, NULL, property, st);
+    sqlite3_stmt *stmt = find_statement(store, cls, at, st);
     if (!stmt) return false;
-    sl_str name = cls->def.name;
-    int type = cls->def.key_type, rc = SQLITE_DONE;
-    bool ok = sl_sqlite_bind_key(store, stmt, 1, key, property->target_key, true, st);
+    int rc = SQLITE_DONE;
+    bool ok = sl_sqlite_bind_key(store, stmt, 1, key, cls->properties[at].target_key, true, st);
     while (ok && *more && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         sl_key referrer;
-        ok = sl_sqlite_column_key(store, stmt, 0, type, &referrer, st);
-        if (ok) *more = visit(ctx, name, &referrer);
+        ok = sl_sqlite_column_key(store, stmt, 0, cls->def.key_type, &referrer, st);
+        if (ok) *more = visit(ctx, cls->def.name, &referrer);
     }
     if (ok && rc != SQLITE_ROW && rc != SQLITE_DONE) {
         ok = sl_sqlite_fail(store, rc, "looking for referrers", st);
     }
-    sqlite3_finalize(stmt);
+    release_find(cls, at, stmt);
     return ok;
 }
 
-static bool visit_class(sl_sqlite_store *store, uint32_t id, sl_str target, const sl_key *key,
+static bool visit_class(sl_sqlite_store *store, sl_cat_class *cls, sl_str target, const sl_key *key,
                         sl_referrer_visitor visit, void *ctx, bool *more, sl_status *st) {
-    const sl_cat_class *cls = sl_catalogue_find(&store->catalogue, id);
-    for (uint32_t i = 0; cls && *more && i < cls->count; i++) {
-        const sl_cat_property *property = &cls->properties[i];
-        if (cls->table.size == 0 || cls->pending || !sl_str_eq(property->def.target, target) ||
-            !sl_sqlite_has_link_column(store, &property->def)) {
+    if (cls->table.size == 0 || cls->pending) return true;
+    for (uint32_t i = 0; *more && i < cls->count; i++) {
+        const sl_property *property = &cls->properties[i].def;
+        if (!sl_str_eq(property->target, target) || !sl_sqlite_has_link_column(store, property)) {
             continue;
         }
-        if (!visit_column(store, cls, property, key, visit, ctx, more, st)) return false;
-        cls = sl_catalogue_find(&store->catalogue, id);
+        if (!visit_column(store, cls, i, key, visit, ctx, more, st)) return false;
     }
     return true;
 }
@@ -324,7 +350,10 @@ static bool referrers(void *ctx, sl_str class_name, const sl_key *key, sl_referr
         return false;
     }
     for (uint32_t id = 0; more && id < store->catalogue.capacity; id++) {
-        if (!visit_class(store, id, class_name, key, visit, visit_ctx, &more, st)) return false;
+        sl_cat_class *cls = store->catalogue.by_id[id];
+        if (cls && !visit_class(store, cls, class_name, key, visit, visit_ctx, &more, st)) {
+            return false;
+        }
     }
     return true;
 }
