@@ -1,6 +1,7 @@
 /* client.c - the userdata of client connections and their sessions. Sockets are the Lua half's: it
  * opens and closes them as events ask, hands messages in and takes messages out. Times are seconds.
  */
+#include "history/client_reset.h"
 #include "lua/core.h"
 #include "lua/realm.h"
 #include "lua/value.h"
@@ -207,7 +208,7 @@ static int client_connection(lua_State *L) {
 }
 
 /* connection:session(realm, {path = partition, upload = true, upload_delay = true, paused = false})
- * -> session, or nil, message, code */
+ * -> session, or nil, message, code. The session ends when it is collected: hold on to it. */
 static int connection_session(lua_State *L) {
     lua_connection *owner = check_connection(L);
     sl_lua_realm *realm = sl_lua_check_realm(L, 2);
@@ -546,8 +547,56 @@ static const luaL_Reg connection_methods[] = {{"session", connection_session},
                                               {"id", connection_id},
                                               {NULL, NULL}};
 
+/* ---- client reset ---------------------------------------------------------------------------- */
+
+/* client.reset(realm, fresh, {mode = "discard" | "recover" | "recover_or_discard", no_recovery =
+ * false, code = 0}) -> {recovered, candidates, kept}; or nil, message, code ("LOOP" or "SCHEMA": it
+ * has to be done by hand). Neither realm may be synchronising: end the copy's session before. */
+static int client_reset(lua_State *L) {
+    sl_lua_realm *realm = sl_lua_check_realm(L, 1), *fresh = sl_lua_check_realm(L, 2);
+    sl_status st = SL_STATUS_INIT;
+    sl_reset_request request;
+    sl_reset_result result;
+    sl_str mode = sl_lua_option_str(L, 3, "mode", "recover_or_discard");
+    luaL_argcheck(L, sl_reset_mode_from_name(mode, &request.mode), 3,
+                  "option 'mode': 'discard', 'recover' or 'recover_or_discard' expected");
+    luaL_argcheck(L, realm != fresh && !fresh->session, 2,
+                  "a fresh copy whose session has ended expected");
+    request.no_recovery = sl_lua_option_bool(L, 3, "no_recovery", false);
+    request.code = (int)sl_lua_option_int(L, 3, "code", 0, 9999, 0);
+    bool ok = sl_client_reset_run(realm->history, fresh->history, &request, &result, &st);
+    sl_lua_realm_touched(realm);
+    if (!ok) return sl_lua_fail_or_raise(L, &st);
+    lua_createtable(L, 0, 3);
+    set_bool(L, "recovered", result.recovered);
+    set_int(L, "candidates", result.candidates);
+    set_int(L, "kept", result.kept);
+    return 1;
+}
+
+/* client.reset_finish(realm) -> true; once uploads and downloads after a reset are through */
+static int client_reset_finish(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    return done(L, sl_client_reset_finish(sl_lua_check_realm(L, 1)->history, &st), &st);
+}
+
+/* client.reset_pending(realm) -> "recover" or "discard" if a reset was begun and not finished */
+static int client_reset_pending(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_reset_trace trace;
+    if (!sl_client_reset_trace(sl_lua_check_realm(L, 1)->history, &trace, &st))
+        return sl_lua_fail_or_raise(L, &st);
+    if (!trace.found) return 0;
+    lua_pushstring(L, trace.recovery ? "recover" : "discard");
+    return 1;
+}
+
 int sl_lua_open_client(lua_State *L) {
-    static const luaL_Reg functions[] = {{"connection", client_connection}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"connection", client_connection},
+                                         {"reset", client_reset},
+                                         {"reset_finish", client_reset_finish},
+                                         {"reset_pending", client_reset_pending},
+                                         {NULL, NULL}};
     sl_lua_register(L, &connection_type);
     sl_lua_register(L, &session_type);
     sl_lua_register(L, &message_box_type);
