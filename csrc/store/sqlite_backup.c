@@ -5,6 +5,12 @@
 
 #include "store/sqlite_internal.h"
 
+enum { BUSY_MS = 20, BUSY_TRIES = 250 };
+
+static bool is_busy(int rc) {
+    return rc == SQLITE_BUSY || rc == SQLITE_LOCKED;
+}
+
 static bool fail_errno(const char *path, int error, sl_status *st) {
     const char *id = "IO";
     if (error == EACCES || error == EPERM || error == EROFS) id = "READONLY";
@@ -38,13 +44,15 @@ static bool copy_pages(sqlite3 *from, const char *path, const char *to, sl_statu
         sqlite3_exec(target, "PRAGMA synchronous = OFF", NULL, NULL, NULL);
         sqlite3_backup *backup = sqlite3_backup_init(target, "main", from, "main");
         if (backup) {
-            do {
+            rc = sqlite3_backup_step(backup, -1);
+            for (int i = 0; i < BUSY_TRIES && is_busy(rc); i++) {
+                sqlite3_sleep(BUSY_MS);
                 rc = sqlite3_backup_step(backup, -1);
-                if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED) sqlite3_sleep(20);
-            } while (rc == SQLITE_BUSY || rc == SQLITE_LOCKED);
+            }
             sqlite3_backup_finish(backup);
         }
-        rc = sqlite3_errcode(target);
+        /* A busy step is no error of the connection, so that the code of it is kept here. */
+        if (!is_busy(rc)) rc = sqlite3_errcode(target);
     }
     bool ok = rc == SQLITE_OK || sl_sqlite_fail_db(target, path, rc, "copying", st);
     if (ok) {

@@ -1,6 +1,6 @@
 #include "store/sqlite_time.h"
 
-enum { DAY = 86400, ERA_DAYS = 146097, BILLION = 1000000000 };
+enum { DAY = 86400, ERA_DAYS = 146097, BILLION = 1000000000, TEXT_MAX = 48 };
 
 typedef struct civil_day {
     int64_t year;
@@ -32,6 +32,27 @@ static int64_t civil_to_day(civil_day civil) {
     return era * ERA_DAYS + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
+/* `before`, then `count` digits; returns the end. Timestamps are written too often for printf. */
+static char *put_digits(char *at, char before, int64_t number, int count) {
+    *at++ = before;
+    for (int i = count - 1; i >= 0; i--) {
+        at[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    return at + count;
+}
+
+static char *put_year(char *at, int64_t year) {
+    if (year >= 0 && year <= 9999) {
+        return put_digits(at, (char)('0' + year / 1000), year % 1000, 3);
+    }
+    int count = 6;
+    int64_t size = year < 0 ? -year : year;
+    for (int64_t rest = size / 1000000; rest; rest /= 10)
+        count++;
+    return put_digits(at, year < 0 ? '-' : '+', size, count);
+}
+
 bool sl_sqlite_time_write(sl_buf *out, sl_timestamp t) {
     int32_t fraction = t.nanoseconds;
     if (fraction <= -BILLION || fraction >= BILLION) return false;
@@ -46,14 +67,17 @@ bool sl_sqlite_time_write(sl_buf *out, sl_timestamp t) {
         days--;
     }
     civil_day civil = day_to_civil(days);
-    if (civil.year >= 0 && civil.year <= 9999) {
-        sl_buf_printf(out, "%04lld", (long long)civil.year);
-    } else {
-        sl_buf_printf(out, "%+07lld", (long long)civil.year);
-    }
-    sl_buf_printf(out, "-%02d-%02dT%02d:%02d:%02d.%09ldZ", civil.month, civil.day,
-                  (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
-                  (long)fraction);
+    char *text = sl_buf_reserve(out, TEXT_MAX), *at = text;
+    if (!text) return true; /* shows in `out` */
+    at = put_year(at, civil.year);
+    at = put_digits(at, '-', civil.month, 2);
+    at = put_digits(at, '-', civil.day, 2);
+    at = put_digits(at, 'T', second / 3600, 2);
+    at = put_digits(at, ':', second / 60 % 60, 2);
+    at = put_digits(at, ':', second % 60, 2);
+    at = put_digits(at, '.', fraction, 9);
+    *at++ = 'Z';
+    out->size += (size_t)(at - text);
     return true;
 }
 
