@@ -1,16 +1,20 @@
-/* Golden vectors of the applier: bases*.jsonl and apply*.jsonl. */
+/* Golden vectors of the applier: bases*.jsonl and apply*.jsonl, on realms in memory and ("stored")
+ * on realms over an SQLite store that have to fetch every object from it. */
 #include <string.h>
 
 #include <openssl/evp.h>
 
 #include "realm/apply.h"
 #include "realm/state.h"
+#include "store/sqlite_store.h"
 #include "vectors.h"
 
 typedef struct runner {
     vec_count count;
     sl_changeset cs;
     sl_buf bytes, before, after;
+    bool stored;
+    sl_store *store; /* of the realm that is open */
 } runner;
 
 /* The reference accepts these; protocol/2-changeset.md demands a rejection. */
@@ -35,19 +39,32 @@ static bool apply_hex(runner *r, sl_realm *realm, const json_t *hex, sl_status *
            sl_realm_apply(realm, &r->cs, st);
 }
 
+static void give_up(runner *r, sl_realm *realm) {
+    if (r->store) r->store->vtbl->rollback(r->store);
+    sl_realm_discard(realm);
+}
+
+static bool finish(runner *r, sl_realm *realm, sl_status *st) {
+    if (!sl_realm_flush(realm, st)) return false;
+    if (r->store && !r->store->vtbl->commit(r->store, false, st)) return false;
+    sl_realm_commit(realm);
+    /* What comes next has to find everything in the store. */
+    sl_realm_trim(realm, 0);
+    return sl_realm_reload(realm, st);
+}
+
 /* All changesets in one transaction. */
 static bool apply_all(runner *r, sl_realm *realm, const json_t *changesets, sl_status *st) {
     size_t i;
     json_t *hex;
-    if (!sl_realm_begin(realm, st)) return false;
+    if ((r->store && !r->store->vtbl->begin(r->store, st)) || !sl_realm_begin(realm, st))
+        return false;
     json_array_foreach(changesets, i, hex) {
         if (apply_hex(r, realm, hex, st)) continue;
-        sl_realm_discard(realm);
+        give_up(r, realm);
         return false;
     }
-    if (!sl_realm_flush(realm, st)) return false;
-    sl_realm_commit(realm);
-    return true;
+    return finish(r, realm, st);
 }
 
 static bool state(sl_realm *realm, sl_buf *out) {
@@ -98,9 +115,19 @@ static bool expect_state(runner *r, sl_realm *realm, const char *name, const jso
 }
 
 /* The reference states were taken before asymmetric objects are dropped. */
-static bool open_realm(sl_realm **realm) {
-    const sl_realm_options options = {.keep_asymmetric = true};
+static bool open_realm(runner *r, sl_realm **realm) {
+    sl_realm_options options = {.keep_asymmetric = true};
+    if (r->stored) {
+        if (!sl_sqlite_open(":memory:", NULL, &r->store, NULL)) return false;
+        options.source = r->store->vtbl->source(r->store);
+    }
     return sl_realm_open(realm, &options, NULL);
+}
+
+static void close_realm(runner *r, sl_realm *realm) {
+    sl_realm_close(realm);
+    if (r->store) r->store->vtbl->close(r->store);
+    r->store = NULL;
 }
 
 static bool base_row(void *ctx, const char *file, unsigned line, const json_t *row) {
@@ -109,12 +136,12 @@ static bool base_row(void *ctx, const char *file, unsigned line, const json_t *r
     sl_realm *realm;
     sl_status st = SL_STATUS_INIT;
     const char *name = vec_text(row, "name");
-    if (!open_realm(&realm)) return false;
+    if (!open_realm(r, &realm)) return false;
     if (!apply_all(r, realm, json_object_get(row, "changesets"), &st))
         vec_check(&r->count, name, false, "%s: %s", st.id, st.message);
     else
         expect_state(r, realm, name, json_object_get(row, "state"), NULL);
-    sl_realm_close(realm);
+    close_realm(r, realm);
     return true;
 }
 
@@ -147,14 +174,14 @@ static void apply_row_on(runner *r, sl_realm *realm, const json_t *row) {
 static bool apply_row(void *ctx, const char *file, unsigned line, const json_t *row) {
     (void)file, (void)line;
     sl_realm *realm;
-    if (!open_realm(&realm)) return false;
+    if (!open_realm(ctx, &realm)) return false;
     apply_row_on(ctx, realm, row);
-    sl_realm_close(realm);
+    close_realm(ctx, realm);
     return true;
 }
 
-static int run(const char *dir, const char *kind, vec_row row) {
-    runner r = {.count = {kind, 0, 0}};
+static int run(const char *dir, const char *kind, vec_row row, const char *label) {
+    runner r = {.count = {label, 0, 0}, .stored = label != kind};
     sl_changeset_init(&r.cs, NULL);
     sl_buf_init(&r.bytes, NULL);
     sl_buf_init(&r.before, NULL);
@@ -169,6 +196,9 @@ static int run(const char *dir, const char *kind, vec_row row) {
 
 int main(int argc, char **argv) {
     const char *dir = vec_dir(argc, argv);
-    int bases = run(dir, "bases", base_row);
-    return run(dir, "apply", apply_row) || bases;
+    int failed = run(dir, "bases", base_row, "bases stored");
+    failed |= run(dir, "apply", apply_row, "apply stored");
+    static const char bases[] = "bases", apply[] = "apply";
+    failed |= run(dir, bases, base_row, bases);
+    return run(dir, apply, apply_row, apply) || failed;
 }
