@@ -233,6 +233,51 @@ static void erased_properties_and_classes_are_really_gone(void **state) {
     close_stored(&s);
 }
 
+/* One transaction; false when the store failed somewhere in it. */
+static bool try_stored(stored *s, const sl_changeset *cs) {
+    sl_status *st = &s->f.st;
+    if (!s->store->vtbl->begin(s->store, st)) return false;
+    bool ok = sl_realm_begin(s->f.realm, st) && sl_realm_apply(s->f.realm, cs, st) &&
+              sl_realm_flush(s->f.realm, st) && s->store->vtbl->commit(s->store, false, st);
+    if (ok) {
+        sl_realm_commit(s->f.realm);
+        return true;
+    }
+    s->store->vtbl->rollback(s->store);
+    sl_realm_discard(s->f.realm);
+    return false;
+}
+
+static void a_failing_store_leaves_the_realm_as_it_was(void **state) {
+    (void)state;
+    bool ok = false;
+    sl_changeset cs;
+    sl_changeset_init(&cs, NULL);
+    assert_true(notation_read(&cs,
+                              "P1.i = 3; create P7; P7.m = dict; P7.m.k = Q1; erase Q1;"
+                              "ins P2.lq[0] Q2 |0|; column P.late:int[]; ins P2.late[0] 1 |0|;"
+                              "table Z(_id:int); create Z1; drop column P.ss; P1.dm.k = list"));
+    for (uint64_t n = 1; !ok; n++) {
+        stored s;
+        open_stored(&s, 100);
+        apply_text(&s, random_schema);
+        apply_text(&s, "create P1; create P2; create Q1; create Q2; P1.q = Q1; P1.e = object");
+        char *before = state_of(s.f.realm);
+        sl_realm_trim(s.f.realm, 0);
+        sl_memory_disk_fail(sl_memory_disk_of(s.store), n);
+        ok = try_stored(&s, &cs);
+        sl_memory_disk_fail(sl_memory_disk_of(s.store), 0);
+        if (!ok) {
+            assert_int_equal(s.f.st.cls, SL_ERR_STORAGE);
+            expect_state(s.f.realm, before, "after a failure of the store");
+        }
+        free(before);
+        close_stored(&s);
+        assert_true(n < 500);
+    }
+    sl_changeset_free(&cs);
+}
+
 typedef struct change_text {
     char text[500];
 } change_text;
@@ -386,6 +431,7 @@ int main(void) {
         cmocka_unit_test(counts_and_scans_see_the_open_transaction),
         cmocka_unit_test(the_cache_keeps_its_bound),
         cmocka_unit_test(erased_properties_and_classes_are_really_gone),
+        cmocka_unit_test(a_failing_store_leaves_the_realm_as_it_was),
         cmocka_unit_test(changes_tell_what_was_touched),
         cmocka_unit_test(idents_are_adopted_everywhere),
         cmocka_unit_test(holders_of_links_are_found),
