@@ -112,31 +112,29 @@ static sl_str trim(sl_str s) {
     return s;
 }
 
-/* What the packaged parser forgives. Returns the number of header lines, or SIZE_MAX. */
-static size_t check_lines(const char *data, size_t size, const sl_http_limits *limits, bool request,
-                          sl_status *st) {
+/* What the packaged parser forgives. *fields becomes the number of header lines. */
+static bool check_lines(const char *data, size_t size, const sl_http_limits *limits, bool request,
+                        size_t *fields, sl_status *st) {
     size_t lines = 0, at = 0;
-    if (memchr(data, '\0', size)) return refuse(st, BAD, "a NUL byte"), SIZE_MAX;
+    if (memchr(data, '\0', size)) return refuse(st, BAD, "a NUL byte");
     while (at < size) {
         const char *newline = memchr(data + at, '\n', size - at);
         size_t end = newline ? (size_t)(newline - data) : size;
         if (end == size || end == at || data[end - 1] != '\r')
-            return refuse(st, BAD, "a line ends without CR"), SIZE_MAX;
-        if (memchr(data + at, '\r', end - at - 1))
-            return refuse(st, BAD, "CR inside a line"), SIZE_MAX;
+            return refuse(st, BAD, "a line ends without CR");
+        if (memchr(data + at, '\r', end - at - 1)) return refuse(st, BAD, "CR inside a line");
         if (lines == 0 && end + 1 > limits->request_line)
-            return refuse(st, request ? TOO_LONG : BAD, "the first line is too long"), SIZE_MAX;
+            return refuse(st, request ? TOO_LONG : BAD, "the first line is too long");
         if (lines > 0 && (data[at] == ' ' || data[at] == '\t'))
-            return refuse(st, BAD, "a folded header line"), SIZE_MAX;
+            return refuse(st, BAD, "a folded header line");
         if (lines == 0 && size - (end + 1) > limits->head)
-            return refuse(st, TOO_LARGE, "the header fields are too large"), SIZE_MAX;
+            return refuse(st, TOO_LARGE, "the header fields are too large");
         at = end + 1;
         lines++;
     }
-    if (lines < 2) return refuse(st, BAD, "the head is not complete"), SIZE_MAX;
-    if (lines - 2 > limits->fields)
-        return refuse(st, TOO_LARGE, "too many header fields"), SIZE_MAX;
-    return lines - 2; /* first line and the empty one */
+    if (lines < 2) return refuse(st, BAD, "the head is not complete");
+    *fields = lines - 2; /* without the first line and the empty one */
+    return *fields <= limits->fields || refuse(st, TOO_LARGE, "too many header fields");
 }
 
 /* Method, target and version, one blank between them. */
@@ -260,8 +258,8 @@ bool sl_http_head_parse(sl_http_head *h, const sl_alloc *alloc, const char *data
     memset(h, 0, sizeof *h);
     h->request = request;
     h->alloc = alloc;
-    size_t lines = check_lines(data, size, limits, request, st);
-    if (lines == SIZE_MAX) return false;
+    size_t lines = 0;
+    if (!check_lines(data, size, limits, request, &lines, st)) return false;
     if (request && !two_blanks(data)) return refuse(st, BAD, "a malformed request line");
     h->fields = sl_new(alloc, (lines + 1) * sizeof *h->fields);
     if (!h->fields) return sl_fail_memory(st);

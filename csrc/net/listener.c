@@ -129,39 +129,52 @@ static int open_socket(const struct sockaddr_storage *at, socklen_t size, bool b
     return -1;
 }
 
-static int open_listening(const char *host, uint16_t port, sl_status *st) {
+/* All addresses of the machine: both families where there is IPv6. */
+static int open_everywhere(uint16_t port) {
+    struct sockaddr_storage at;
+    memset(&at, 0, sizeof at);
+    ((struct sockaddr_in6 *)&at)->sin6_family = AF_INET6;
+    ((struct sockaddr_in6 *)&at)->sin6_port = htons(port);
+    int fd = open_socket(&at, sizeof(struct sockaddr_in6), true);
+    if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)) return fd;
+    memset(&at, 0, sizeof at);
+    ((struct sockaddr_in *)&at)->sin_family = AF_INET;
+    ((struct sockaddr_in *)&at)->sin_port = htons(port);
+    return open_socket(&at, sizeof(struct sockaddr_in), false);
+}
+
+/* -1 with errno, 0 there for a text that is no address. */
+static int open_at(const char *host, uint16_t port) {
     struct sockaddr_storage at;
     struct sockaddr_in *in = (struct sockaddr_in *)&at;
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&at;
-    int fd = -1;
     memset(&at, 0, sizeof at);
-    if (!host || !*host || strcmp(host, "*") == 0) {
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons(port);
-        fd = open_socket(&at, sizeof *in6, true);
-        if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)) goto done;
-        memset(&at, 0, sizeof at);
-        host = "0.0.0.0";
-    }
-    if (strcmp(host, "localhost") == 0) host = "127.0.0.1";
     if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
         in->sin_family = AF_INET;
         in->sin_port = htons(port);
-        fd = open_socket(&at, sizeof *in, false);
-    } else if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
+        return open_socket(&at, sizeof *in, false);
+    }
+    if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
         in6->sin6_family = AF_INET6;
         in6->sin6_port = htons(port);
-        fd = open_socket(&at, sizeof *in6, false);
-    } else {
-        sl_fail(st, SL_ERR_USAGE, "", "listen: '%.80s' is no address; use an IPv4 or IPv6 literal",
-                host);
-        return -1;
+        return open_socket(&at, sizeof *in6, false);
     }
-done:
-    if (fd < 0)
-        sl_fail(st, SL_ERR_CONNECTION, "", "listen on %s port %u: %s", host ? host : "*",
-                (unsigned)port, strerror(errno));
-    return fd;
+    errno = 0;
+    return -1;
+}
+
+static int open_listening(const char *host, uint16_t port, sl_status *st) {
+    bool all = !host || !*host || strcmp(host, "*") == 0;
+    const char *shown = all ? "*" : strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+    int fd = all ? open_everywhere(port) : open_at(shown, port);
+    if (fd >= 0) return fd;
+    if (errno == 0)
+        sl_fail(st, SL_ERR_USAGE, "", "listen: '%.80s' is no address; use an IPv4 or IPv6 literal",
+                shown);
+    else
+        sl_fail(st, SL_ERR_CONNECTION, "", "listen on %.80s port %u: %s", shown, (unsigned)port,
+                strerror(errno));
+    return -1;
 }
 
 static uint16_t bound_port(int fd) {

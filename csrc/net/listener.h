@@ -7,8 +7,8 @@
 typedef struct sl_listener sl_listener;
 
 typedef struct sl_listener_options {
-    const char *host; /* literal address or interface; NULL = all, "localhost" = 127.0.0.1 */
-    uint16_t port;    /* 0 = any free one */
+    const char *host;         /* literal address; NULL or "*" = all, "localhost" = 127.0.0.1 */
+    uint16_t port;            /* 0 = any free one */
     const sl_tls_server *tls; /* borrowed for the call; NULL = plain */
     size_t high_water;        /* of its streams; 0 = 1 MiB */
     size_t max_connections;   /* 0 = 10,000; what comes beyond is closed at once */

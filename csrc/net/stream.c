@@ -18,6 +18,7 @@ enum {
     READS_PER_TURN = 4, /* then the others have a turn */
     WRITE_PER_TURN = 256 * 1024,
     WRITE_PIECE = 64 * 1024,
+    CORK_MAX = 64 * 1024,
     DEAD_WRITE_MS = 1000 /* for what the peer still says after it took no more */
 };
 
@@ -226,7 +227,8 @@ static void after_flush(sl_stream *s) {
     }
 }
 
-static void flush(sl_stream *s) {
+/* Gives the kernel what it takes. False if the peer takes nothing any more. */
+static bool push_queue(sl_stream *s) {
     size_t done = 0, size;
     while (s->out.size > 0 && done < WRITE_PER_TURN) {
         const char *data = sl_outq_front(&s->out, &size);
@@ -234,12 +236,17 @@ static void flush(sl_stream *s) {
         if (n == IO_AGAIN) break;
         if (n < 0) {
             write_failed(s);
-            return;
+            return false;
         }
         sl_outq_consume(&s->out, s->loop->alloc, (size_t)n);
         done += (size_t)n;
     }
     if (done) s->progress = true;
+    return true;
+}
+
+static void flush(sl_stream *s) {
+    if (!push_queue(s)) return;
     if (s->out.size > 0) sl_watch_want_write(&s->watch);
     after_flush(s);
 }
@@ -248,7 +255,7 @@ static void flush(sl_stream *s) {
  * the loop nor is copied into the queue. Returns how much went. */
 static size_t write_now(sl_stream *s, const char *data, size_t size) {
     size_t done = 0;
-    if (s->state != SL_STREAM_OPEN || s->out.size > 0) return 0;
+    if (s->state != SL_STREAM_OPEN || s->out.size > 0 || s->corked) return 0;
     while (done < size && done < WRITE_PER_TURN) {
         int n = write_some(s, data + done, size - done);
         if (n == IO_AGAIN) break;
@@ -271,7 +278,7 @@ bool sl_stream_write2(sl_stream *s, const void *head, size_t head_size, const vo
         s->want_writable = true;
         return sl_fail(st, SL_ERR_CONNECTION, "", "busy: the peer is slow; wait for writable");
     }
-    if (head_size > 0 && size > 0 && head_size + size <= TOGETHER) {
+    if (size > 0 && head_size < TOGETHER && size <= TOGETHER - head_size) {
         memcpy(both, head, head_size);
         memcpy(both + head_size, data, size);
         head = both;
@@ -290,8 +297,16 @@ bool sl_stream_write2(sl_stream *s, const void *head, size_t head_size, const vo
         sl_stream_fail(s, SL_NET_WRITE_FAILED, "no memory for the output queue");
         return sl_fail_memory(st);
     }
+    /* What is written while bytes are being read goes out together when they have been read, or
+     * when enough of it is there. */
+    if (s->corked && s->out.size >= CORK_MAX) {
+        size_t left = s->out.size;
+        if (!push_queue(s))
+            return sl_fail_code(st, SL_ERR_CONNECTION, SL_NET_WRITE_FAILED, "the stream is closed");
+        s->corked = s->out.size < left;
+    }
     if (s->out.size >= s->high_water) s->want_writable = true;
-    if (s->out.size > 0 && s->state == SL_STREAM_OPEN) {
+    if (s->out.size > 0 && s->state == SL_STREAM_OPEN && !s->corked) {
         sl_watch_want_write(&s->watch);
         watch_stall(s);
     }
@@ -326,8 +341,20 @@ void sl_stream_close(sl_stream *s, int linger_ms) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/* A peer that has only ended its own side still gets what was written before. Returns whether more
+ * of it is to come. */
+static bool last_words(sl_stream *s) {
+    if (s->out.size == 0 || s->write_dead || s->state > SL_STREAM_DRAINING) return false;
+    if (!push_queue(s) || s->out.size == 0 || s->state != SL_STREAM_DRAINING) return false;
+    sl_watch_read(&s->watch, false);
+    sl_watch_want_write(&s->watch);
+    watch_stall(s);
+    return true;
+}
+
 static void end_of_input(sl_stream *s, int result) {
     int error = errno;
+    if (result == IO_END && last_words(s)) return;
     if (s->state >= SL_STREAM_DRAINING || s->write_dead)
         die(s);
     else if (result == IO_END)
@@ -337,7 +364,7 @@ static void end_of_input(sl_stream *s, int result) {
                        error ? strerror(error) : "TLS error");
 }
 
-static void read_turn(sl_stream *s) {
+static void read_pieces(sl_stream *s) {
     for (int i = 0; i < READS_PER_TURN; i++) {
         if (s->state == SL_STREAM_DEAD || (s->paused && s->state == SL_STREAM_OPEN)) return;
         int n = read_some(s, s->loop->scratch, SL_LOOP_READ_SIZE);
@@ -348,6 +375,17 @@ static void read_turn(sl_stream *s) {
         }
         if (s->state == SL_STREAM_OPEN) s->events->on_data(s->ctx, s->loop->scratch, (size_t)n);
     }
+}
+
+/* Answers to what is read wait for each other: one packet, one TLS record. */
+static void read_turn(sl_stream *s) {
+    bool blocked = s->out.size > 0;
+    s->corked = true;
+    read_pieces(s);
+    s->corked = false;
+    if (s->out.size > 0 && !blocked &&
+        (s->state == SL_STREAM_OPEN || s->state == SL_STREAM_DRAINING))
+        flush(s);
 }
 
 void sl_stream_pause(sl_stream *s, bool paused) {

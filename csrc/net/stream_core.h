@@ -49,6 +49,7 @@ struct sl_stream {
     bool dialled;       /* client side */
     bool want_writable; /* on_writable is owed */
     bool paused;
+    bool corked;         /* inside a read: what is written waits for its end */
     bool progress;       /* bytes went out since the stall watch started */
     bool write_dead;     /* the peer takes nothing more; what it sent may still be read */
     bool failed;         /* ended by itself */

@@ -236,6 +236,21 @@ size_t sl_ws_codec_head(const sl_ws_codec *c, uint8_t opcode, uint64_t size,
     return n + 4;
 }
 
+/* Eight bytes at a time: one by one this was half the cost of a large message. */
+static void apply_mask(uint8_t *data, size_t size, const uint8_t mask[4]) {
+    uint64_t wide, word;
+    memcpy(&wide, mask, 4);
+    memcpy((uint8_t *)&wide + 4, mask, 4);
+    size_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+        memcpy(&word, data + i, 8);
+        word ^= wide;
+        memcpy(data + i, &word, 8);
+    }
+    for (; i < size; i++)
+        data[i] = (uint8_t)(data[i] ^ mask[i & 3]);
+}
+
 void sl_ws_codec_frame(const sl_ws_codec *c, uint8_t opcode, const void *data, size_t size,
                        sl_buf *out) {
     uint8_t head[SL_WS_HEAD_MAX], mask[4];
@@ -243,9 +258,7 @@ void sl_ws_codec_frame(const sl_ws_codec *c, uint8_t opcode, const void *data, s
     sl_buf_add(out, head, n);
     size_t at = out->size;
     sl_buf_add(out, data, size);
-    if (out->failed || c->server) return;
-    for (size_t i = 0; i < size; i++)
-        out->data[at + i] = (char)((uint8_t)out->data[at + i] ^ mask[i & 3]);
+    if (!out->failed && !c->server) apply_mask((uint8_t *)out->data + at, size, mask);
 }
 
 size_t sl_ws_close_payload(int code, sl_str reason, uint8_t payload[125]) {
