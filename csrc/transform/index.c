@@ -77,8 +77,9 @@ static sl_merge_object *find_or_add_object(sl_merge *m, uint32_t class_name, con
     sl_merge_index *index = m->index;
     if (index->object_count >= index->object_capacity / 2 && !grow_objects(m)) return NULL;
     sl_merge_object **slot = object_slot(index, class_name, key, hash);
-    if (*slot) return *slot;
-    sl_merge_object *object = sl_arena_zero(&m->scratch, 1, sizeof *object);
+    sl_merge_object *object = *slot;
+    if (object) return object;
+    object = sl_arena_zero(&m->scratch, 1, sizeof *object);
     if (!object) {
         sl_merge_no_memory(m);
         return NULL;
