@@ -206,6 +206,13 @@ static void check_history(checker *check) {
                 " lag(cumulative_size) OVER (ORDER BY version) AS before FROM _sl_history)"
                 " WHERE cumulative_size < before",
                 "history: the cumulative size falls at version");
+    /* Only a server file, which has client files, relies on the exact sums. */
+    check_query(check,
+                "SELECT version FROM (SELECT version, cumulative_size, length(changeset) AS size,"
+                " lag(cumulative_size) OVER (ORDER BY version) AS before FROM _sl_history)"
+                " WHERE cumulative_size > before AND cumulative_size <> before + size"
+                " AND EXISTS (SELECT 1 FROM _sl_client_files)",
+                "history: the cumulative size is not the sum of the sizes at version");
     check_query(check, "SELECT version FROM _sl_history WHERE version < 1",
                 "history: no such version");
     check_query(check,

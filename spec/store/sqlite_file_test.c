@@ -393,6 +393,7 @@ static void the_check_finds_what_is_wrong(void **state) {
         "UPDATE C SET many = '[' WHERE _id = 3",
         "UPDATE C SET one = 'text' WHERE _id = 3",
         "UPDATE _sl_history SET cumulative_size = 0 WHERE version = 2",
+        "UPDATE _sl_history SET cumulative_size = cumulative_size + 1 WHERE version = 2",
         "INSERT INTO _sl_links VALUES(77, 1, 'C', 1)",
     };
     open_store(w);

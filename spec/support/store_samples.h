@@ -18,8 +18,19 @@ static inline sl_history_entry an_entry(uint64_t version, const char *changeset,
     return entry;
 }
 
+/* The sum of sizes before a new entry. */
+static inline uint64_t size_so_far(sl_store *store) {
+    uint64_t first, last;
+    sl_history_entry entry = {0};
+    bool found = false;
+    OK(store->vtbl->entry_range(store, &first, &last, st));
+    OK(store->vtbl->entry_get(store, last, &entry, &found, st));
+    return found ? entry.cumulative_size : 0;
+}
+
 static inline void append(sl_store *store, uint64_t version, const char *changeset) {
     sl_history_entry entry = an_entry(version, changeset, "o");
+    entry.cumulative_size = size_so_far(store) + entry.changeset.size;
     OK(store->vtbl->entry_append(store, &entry, st));
 }
 
