@@ -150,8 +150,10 @@ void sl_realm_discard(sl_realm *realm) {
     }
     realm->touched_count = 0;
     /* The classes it added are gone for good, and their numbers free again. */
-    sl_link_sweep(realm);
-    free_graves(realm);
+    if (realm->grave_count) {
+        sl_link_sweep(realm);
+        free_graves(realm);
+    }
     realm->schema.next_id = realm->first_id;
     if (realm->schema_changed) realm->schema_version++;
     realm->schema_changed = false;

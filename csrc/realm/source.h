@@ -11,8 +11,8 @@ typedef bool (*sl_key_visitor)(void *ctx, const sl_key *key);
 typedef bool (*sl_referrer_visitor)(void *ctx, sl_str class_name, const sl_key *key);
 
 /* `ctx` is the first argument of every function. Each returns false with `st` filled on failure.
- * Loads see what was saved earlier in the same transaction. Visitors return false to stop early; they
- * may call the source, but not change the schema. */
+ * Loads see what was saved earlier in the same transaction. Visitors return false to stop early;
+ * they may call the source, but not change the schema. */
 typedef struct sl_realm_source {
     /* Fills the empty `schema` from what is stored. The source keeps the pointer, to find the
      * classes of embedded objects, until the next schema_load. */
