@@ -49,6 +49,19 @@ static void on_commit(void *ctx, sl_server_file *file, uint64_t version) {
     lua_settop(L, top - 1);
 }
 
+static void on_trouble(void *ctx, sl_server_file *file, const sl_status *st) {
+    sl_lua_server_file *self = ctx;
+    (void)file;
+    if (!sl_lua_server_callback(&self->part, "on_trouble")) return;
+    lua_State *L = self->part.room->L;
+    int top = lua_gettop(L);
+    sl_lua_server_push_self(L, &self->part);
+    lua_pushstring(L, st->message);
+    sl_lua_push_code(L, st);
+    sl_lua_call(L, 3, 0);
+    lua_settop(L, top - 1);
+}
+
 /* ---- opening -----------------------------------------------------------------------------------
  */
 
@@ -67,9 +80,10 @@ static bool open_file(sl_lua_server_file *self, const char *path,
 }
 
 /* server.file{path = file or ":memory:", keep_originals = false, cache_bytes, max_backlog,
- * on_work = function(file), on_commit = function(file, version)} -> file, or nil, message, code */
+ * on_work = function(file), on_commit = function(file, version), on_trouble = function(file,
+ * message, code)} -> file, or nil, message, code */
 static int server_file(lua_State *L) {
-    static const char *const names[] = {"on_work", "on_commit", NULL};
+    static const char *const names[] = {"on_work", "on_commit", "on_trouble", NULL};
     sl_status st = SL_STATUS_INIT;
     luaL_checktype(L, 1, LUA_TTABLE);
     sl_str path = sl_lua_option_str(L, 1, "path", "");
@@ -81,7 +95,8 @@ static int server_file(lua_State *L) {
         .cache_bytes = (size_t)sl_lua_option_int(L, 1, "cache_bytes", 0, INT32_MAX, 0),
         .max_backlog = (uint64_t)sl_lua_option_int(L, 1, "max_backlog", 0, INT64_MAX, 0),
         .on_work = on_work,
-        .on_commit = on_commit};
+        .on_commit = on_commit,
+        .on_trouble = on_trouble};
     sl_lua_server_file *self = sl_lua_new(L, &sl_lua_server_file_type);
     sl_lua_server_adopt(L, &self->part, names);
     options.ctx = self;

@@ -22,6 +22,9 @@ typedef struct sl_server_file_options {
     void (*on_work)(void *ctx, sl_server_file *file);
     /* Called after a commit that added versions up to `version`. NULL is allowed. */
     void (*on_commit)(void *ctx, sl_server_file *file, uint64_t version);
+    /* Called when a client had to be left out for a reason that is not its own (a damaged entry, a
+     * broken invariant); its session gets 201. NULL is allowed. */
+    void (*on_trouble)(void *ctx, sl_server_file *file, const sl_status *status);
     void *ctx;
 } sl_server_file_options;
 
@@ -37,8 +40,8 @@ void sl_server_file_close(sl_server_file *file);
 bool sl_server_file_waiting(const sl_server_file *file);
 /* Does everything that waits as one durable transaction. A client whose upload cannot be integrated
  * is left out and its session told; that is no failure of the call. On failure (SL_ERR_STORAGE,
- * SL_ERR_MEMORY, SL_ERR_INTERNAL) nothing has happened, the work still waits, and the call may be
- * repeated. */
+ * SL_ERR_MEMORY) nothing has happened, the work still waits, and the call may be repeated; after a
+ * store's "SYNC" the file has to be closed and opened again instead. */
 bool sl_server_file_work(sl_server_file *file, sl_status *st);
 
 /* Changes of the server itself: begins a write on the file's realm (record.h), ends it durably and

@@ -63,6 +63,25 @@ static bool user_of(sl_server_file *file, uint64_t ident, sl_str *user) {
     return true;
 }
 
+/* Failures that would come back with every attempt: the client's own fault, or something of ours
+ * that only its work runs into. Passing trouble (disk, memory) is no reason to leave anybody out.
+ */
+static bool will_repeat(const sl_status *why) {
+    return why->cls == SL_ERR_SESSION || why->cls == SL_ERR_INTERNAL || why->cls == SL_ERR_USAGE ||
+           (why->cls == SL_ERR_STORAGE && strcmp(why->id, "DAMAGED") == 0);
+}
+
+static void describe(sl_server_file *file, sl_work_failure *failure, const sl_status *why) {
+    static const char ours[] = "the server could not integrate the upload; try again later";
+    bool blamed = why->cls == SL_ERR_SESSION;
+    failure->code = blamed ? why->code : 201;
+    if (blamed)
+        memcpy(failure->text, why->message, sizeof(failure->text));
+    else
+        memcpy(failure->text, ours, sizeof(ours));
+    if (!blamed && file->options.on_trouble) file->options.on_trouble(file->options.ctx, file, why);
+}
+
 /* Takes the client out of the queue and remembers what to tell its session. */
 static bool exclude(sl_server_file *file, sl_client_work **link, const sl_status *why,
                     sl_status *st) {
@@ -70,9 +89,8 @@ static bool exclude(sl_server_file *file, sl_client_work **link, const sl_status
     if (!failure) return sl_fail_memory(st);
     sl_str user;
     failure->ident = (*link)->ident;
-    failure->code = why->code;
-    memcpy(failure->text, why->message, sizeof(failure->text));
-    if (why->code == 212 && user_of(file, failure->ident, &user))
+    describe(file, failure, why);
+    if (failure->code == 212 && user_of(file, failure->ident, &user))
         failure->repeated = sl_server_file_note_trouble(file, user, failure->ident);
     failure->next = file->failures;
     file->failures = failure;
@@ -89,7 +107,7 @@ static bool attempt(sl_server_file *file, uint64_t *added, bool *excluded, sl_st
     if (allocate_all(file, &why) && integrate_all(file, &culprit, &why))
         return sl_server_history_commit(file->history, added, st);
     sl_server_history_rollback(file->history);
-    if (culprit && why.cls == SL_ERR_SESSION) {
+    if (culprit && will_repeat(&why)) {
         *excluded = exclude(file, culprit, &why, st);
         return *excluded;
     }

@@ -297,6 +297,52 @@ static void unreadable_storage_ends_sessions_for_a_while_only(void **state) {
     rig_free(&rig);
 }
 
+static void damaged_entries_stop_only_those_who_need_them(void **state) {
+    (void)state;
+    server_rig rig;
+    raw_client a, b;
+    prepare(&rig, &a, &b);
+    raw_work(&a);
+    raw_take(&b);
+    raw_clear(&a);
+    raw_clear(&b);
+    /* Version 4 is of client 2; only client 3, which has not seen it, has to merge with it. */
+    sl_store *store = sl_server_file_store(rig.files[0].file);
+    sl_history_entry entry;
+    bool found = false;
+    assert_true(store->vtbl->begin(store, NULL));
+    assert_true(store->vtbl->entry_get(store, 4, &entry, &found, NULL) && found);
+    sl_history_entry broken = entry;
+    assert_int_equal(broken.origin_file, 3);
+    broken.changeset = SL_STR("@@@@");
+    assert_true(store->vtbl->entry_replace(store, &broken, NULL));
+    assert_true(store->vtbl->commit(store, true, NULL));
+    raw_free(&a);
+    raw_free(&b);
+    reopen(&rig); /* so that nothing comes from memory */
+    raw_client c;
+    raw_connect(&c, &rig, 14);
+    raw_bind_new(&c, "\"p\"");
+    raw_connect(&a, &rig, 14);
+    sl_client_file row;
+    sl_server_history *history = sl_server_file_history(rig.files[0].file);
+    assert_true(sl_server_history_client(history, 2, &row, &found, NULL) && found);
+    raw_say(&a, "bind 1 3 0 0 0\n\"p\"");
+    store = sl_server_file_store(rig.files[0].file);
+    assert_true(store->vtbl->entry_get(store, 1, &entry, &found, NULL) && found);
+    raw_say(&a, "ident 1 2 %lld 1 3 1 %lld\n", (long long)row.salt, (long long)entry.salt);
+    assert_int_equal(a.count, 1);
+    raw_clear(&a);
+    assert_true(upload_text(&a, 9, 1, "P1.x = 8", NULL)); /* not seen: has to merge, cannot */
+    raw_work(&c);
+    raw_take(&a);
+    assert_int_equal(raw_error(&a), 201);
+    assert_false(sl_server_file_waiting(rig.files[0].file)); /* and nobody waits for it */
+    raw_free(&a);
+    raw_free(&c);
+    rig_free(&rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_may_run_out_anywhere),
@@ -304,6 +350,7 @@ int main(void) {
         cmocka_unit_test(what_was_acknowledged_survives_a_loss_of_power),
         cmocka_unit_test(idents_are_told_only_when_they_are_durable),
         cmocka_unit_test(a_restored_backup_is_noticed),
+        cmocka_unit_test(damaged_entries_stop_only_those_who_need_them),
         cmocka_unit_test(unreadable_storage_ends_sessions_for_a_while_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
