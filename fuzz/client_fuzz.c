@@ -1,0 +1,159 @@
+/* A server that says anything in any order to one client. Input: runs of one octet (what happens
+ * first: a local write, a lost link, time), two octets of length, and a message. Whatever comes,
+ * the client's messages have to parse, and what it stored has to make sense after a restart. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/client_message.h"
+#include "protocol/errors.h"
+#include "realm/record.h"
+#include "session/client_session.h"
+#include "store/memory_store.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct world {
+    sl_env env;
+    int64_t now;
+    uint64_t chance;
+    sl_store *store;
+    sl_realm *realm;
+    sl_client_history *history;
+    sl_client_connection *connection;
+    sl_client_session *session;
+    uint64_t attempt;
+    int64_t written;
+    bool resets;
+} world;
+
+static void require(int ok) {
+    if (!ok) abort();
+}
+
+static int64_t clock_of(void *ctx) {
+    return ((world *)ctx)->now;
+}
+
+static void chance_of(void *ctx, void *data, size_t size) {
+    world *w = ctx;
+    uint64_t value = ++w->chance;
+    memset(data, 0, size);
+    memcpy(data, &value, size < sizeof value ? size : sizeof value);
+}
+
+static void open_history(world *w) {
+    sl_client_history_options options = {.env = &w->env};
+    sl_realm_options realm = {.source = w->store->vtbl->source(w->store)};
+    require(sl_realm_open(&w->realm, &realm, NULL));
+    w->history = sl_client_history_open(w->store, w->realm, &options, NULL);
+    require(w->history != NULL);
+}
+
+static void open_connection(world *w) {
+    sl_client_connection_options options = {
+        .env = &w->env, .route = SL_STR("/r"), .max_inflated = 1 << 20};
+    sl_client_session_options session = {.path = SL_STR("\"p\""), .no_upload_delay = true};
+    w->connection = sl_client_connection_new(&options, NULL);
+    require(w->connection != NULL);
+    w->session = sl_client_session_open(w->connection, w->history, &session, NULL);
+    require(w->session != NULL);
+}
+
+static void drain(world *w) {
+    sl_client_event event;
+    while (sl_client_connection_next_event(w->connection, &event)) {
+        if (event.type == SL_CLIENT_CONNECT) w->attempt = event.attempt;
+        if (event.type == SL_CLIENT_ERROR) require(event.error.message[239] == 0);
+        if (event.type == SL_CLIENT_ERROR && event.error.client_reset) w->resets = true;
+    }
+}
+
+static void write_locally(world *w) {
+    sl_class item = {.name = SL_STR("Item"),
+                     .has_key = true,
+                     .key_name = SL_STR("_id"),
+                     .key_type = SL_TYPE_INT};
+    sl_schema_definition definition = {&item, 1};
+    sl_key key = {.type = SL_TYPE_INT};
+    bool created;
+    key.integer = w->written++;
+    require(sl_client_history_begin(w->history, NULL));
+    if (sl_record_schema(w->realm, &definition, NULL, NULL) &&
+        sl_record_create(w->realm, item.name, &key, NULL, &created, NULL))
+        require(sl_client_history_commit(w->history, NULL, NULL));
+    else
+        sl_client_history_rollback(w->history);
+}
+
+/* Waits until the client is connected again, on protocol 14 or an old one. */
+static void connect(world *w, bool old) {
+    for (int i = 0; i < 4; i++) {
+        drain(w);
+        if (sl_client_connection_state(w->connection) == SL_CONNECTION_CONNECTED) return;
+        if (sl_client_connection_state(w->connection) == SL_CONNECTION_CONNECTING)
+            require(sl_client_connection_opened(w->connection, w->attempt,
+                                                old ? SL_STR("com.mongodb.realm-sync#5")
+                                                    : SL_STR("com.mongodb.realm-sync#14"),
+                                                NULL));
+        else
+            require(sl_client_connection_reconnect_now(w->connection, NULL));
+    }
+}
+
+static void take(world *w) {
+    sl_buf out;
+    bool any = true;
+    sl_buf_init(&out, NULL);
+    for (int i = 0; any && i < 64; i++) {
+        sl_client_message msg;
+        sl_dialect dialect = {sl_client_connection_version(w->connection), false};
+        sl_buf_clear(&out);
+        require(sl_client_connection_send(w->connection, &out, &any, NULL));
+        require(!any || sl_client_message_parse(&msg, dialect, out.data, out.size, NULL));
+        drain(w);
+    }
+    require(!any);
+    sl_buf_free(&out);
+}
+
+static void happen(world *w, uint8_t what) {
+    if (what & 1) write_locally(w);
+    if (what & 2)
+        require(sl_client_connection_lost(w->connection, w->attempt, SL_CLOSE_READ_ERROR,
+                                          SL_STR("lost"), NULL));
+    if (what & 4) w->now += 70000;
+    if (what & 8) require(sl_client_session_restart(w->session, NULL));
+    require(sl_client_connection_step(w->connection, NULL));
+    connect(w, what & 16);
+    take(w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    world w = {.now = INT64_C(1700000000000)};
+    w.env = (sl_env){clock_of, clock_of, chance_of, &w};
+    require(sl_memory_open(NULL, &w.store, NULL));
+    open_history(&w);
+    open_connection(&w);
+    while (size >= 3) {
+        size_t length = (size_t)data[1] << 8 | data[2];
+        happen(&w, data[0]);
+        data += 3;
+        size -= 3;
+        if (length > size) length = size;
+        require(sl_client_connection_receive(w.connection, w.attempt, data, length, NULL));
+        drain(&w);
+        take(&w);
+        data += length;
+        size -= length;
+    }
+    uint64_t version = sl_client_history_version(w.history);
+    sl_client_connection_free(w.connection);
+    sl_client_history_close(w.history);
+    sl_realm_close(w.realm);
+    open_history(&w);
+    require(sl_client_history_version(w.history) == version);
+    sl_client_history_close(w.history);
+    sl_realm_close(w.realm);
+    w.store->vtbl->close(w.store);
+    return 0;
+}
