@@ -29,7 +29,7 @@ static void open_place(spot *p, bool stored, const sl_alloc *alloc) {
     sl_realm_options options = {.alloc = alloc};
     *p = (spot){0};
     if (stored) {
-        strcpy(p->path, "/tmp/syncline-bench-XXXXXX");
+        strcpy(p->path, P_tmpdir "/syncline-bench-XXXXXX");
         int fd = mkstemp(p->path);
         if (fd < 0) exit(1);
         close(fd);
