@@ -12,7 +12,8 @@ static uint64_t mix(uint64_t h) {
     return h ^ (h >> 32);
 }
 
-uint32_t sl_index_hash(uint32_t class_name, const sl_key *key) {
+/* Equal keys of one class have equal hashes. */
+static uint32_t hash_of(uint32_t class_name, const sl_key *key) {
     uint64_t h;
     switch (key->type) {
     case SL_TYPE_INT:
@@ -55,7 +56,12 @@ static sl_merge_object **object_slot(const sl_merge_index *index, uint32_t class
 
 sl_merge_object *sl_index_object(const sl_merge_index *index, uint32_t class_name,
                                  const sl_key *key, uint32_t hash) {
-    return index->object_count ? *object_slot(index, class_name, key, hash) : NULL;
+    if (!index->plain)
+        return index->object_count ? *object_slot(index, class_name, key, hash) : NULL;
+    sl_merge_object *object = index->first_object;
+    while (object && (object->class_name != class_name || !same_key(object->key, key)))
+        object = object->next;
+    return object;
 }
 
 static bool grow_objects(sl_merge *m) {
@@ -72,14 +78,9 @@ static bool grow_objects(sl_merge *m) {
     return true;
 }
 
-static sl_merge_object *find_or_add_object(sl_merge *m, uint32_t class_name, const sl_key *key,
-                                           uint32_t hash) {
-    sl_merge_index *index = m->index;
-    if (index->object_count >= index->object_capacity / 2 && !grow_objects(m)) return NULL;
-    sl_merge_object **slot = object_slot(index, class_name, key, hash);
-    sl_merge_object *object = *slot;
-    if (object) return object;
-    object = sl_arena_zero(&m->scratch, 1, sizeof *object);
+static sl_merge_object *new_object(sl_merge *m, uint32_t class_name, const sl_key *key,
+                                   uint32_t hash) {
+    sl_merge_object *object = sl_arena_zero(&m->scratch, 1, sizeof *object);
     if (!object) {
         sl_merge_no_memory(m);
         return NULL;
@@ -87,9 +88,25 @@ static sl_merge_object *find_or_add_object(sl_merge *m, uint32_t class_name, con
     object->key = key;
     object->class_name = class_name;
     object->hash = hash;
-    object->number = index->object_count++;
-    *slot = object;
+    object->number = m->index->object_count++;
     return object;
+}
+
+static sl_merge_object *find_or_add_object(sl_merge *m, uint32_t class_name, const sl_key *key,
+                                           uint32_t hash) {
+    sl_merge_index *index = m->index;
+    sl_merge_object *object;
+    if (index->plain) {
+        object = sl_index_object(index, class_name, key, hash);
+        if (object || !(object = new_object(m, class_name, key, hash))) return object;
+        object->next = index->first_object;
+        index->first_object = object;
+        return object;
+    }
+    if (index->object_count >= index->object_capacity / 2 && !grow_objects(m)) return NULL;
+    sl_merge_object **slot = object_slot(index, class_name, key, hash);
+    if (!*slot) *slot = new_object(m, class_name, key, hash);
+    return *slot;
 }
 
 /* ---- fields and branches ---- */
@@ -223,6 +240,7 @@ bool sl_index_insert(sl_merge *m, sl_merge_node *node, sl_merge_node *before) {
 /* The hash of the object an instruction addresses; successive instructions mostly have the same. */
 typedef struct object_hasher {
     const sl_instruction *last;
+    sl_merge_object *object; /* the one of `last`, if it has been looked up */
     uint32_t entry, hash;
 } object_hasher;
 
@@ -233,9 +251,10 @@ static bool hash_object(sl_merge *m, const sl_merge_side *side, uint32_t entry,
                 same_key(&last->key, &in->key);
     hasher->last = in;
     if (same) return true;
+    hasher->object = NULL;
     uint32_t class_name = sl_symbol_of(m, &side->entries[entry], in->class_name);
     hasher->entry = entry;
-    hasher->hash = sl_index_hash(class_name, &in->key);
+    if (!m->index->plain) hasher->hash = hash_of(class_name, &in->key);
     return !m->failed;
 }
 
@@ -267,7 +286,7 @@ static inline bool filter_has(const hash_filter *filter, uint32_t hash) {
 static bool scan_local(sl_merge *m, const hash_filter *filter) {
     sl_merge_index *index = m->index;
     uint32_t *hash = index->local_hashes;
-    object_hasher hasher = {NULL, 0, 0};
+    object_hasher hasher = {NULL, NULL, 0, 0};
     for (uint32_t e = 0; e < m->local.count; e++) {
         const sl_changeset *cs = m->local.entries[e].cs;
         for (uint32_t j = 0; j < cs->count; j++, hash++) {
@@ -292,15 +311,17 @@ static void append(sl_merge_index *index, sl_merge_node *node, uint32_t number) 
     index->last = node;
 }
 
-static bool file_node(sl_merge *m, uint32_t entry, sl_instruction *in, uint32_t hash,
+static bool file_node(sl_merge *m, uint32_t entry, sl_instruction *in, object_hasher *hasher,
                       uint32_t number) {
     sl_merge_node *node = sl_arena_alloc(&m->scratch, sizeof *node);
     if (!node) return sl_merge_no_memory(m) == 0;
     if (!sl_merge_load(m, &m->incoming, entry, in, NULL, node)) return false;
     append(m->index, node, number);
     if (is_schema(in->op)) return file_schema(m, node);
-    sl_merge_object *object = find_or_add_object(m, node->class_name, &in->key, hash);
+    sl_merge_object *object = hasher->object;
+    if (!object) object = find_or_add_object(m, node->class_name, &in->key, hasher->hash);
     if (!object) return false;
+    hasher->object = object;
     file_in_object(object, node);
     note_oddity(m->index, object, in);
     if (!sl_op_has_path(in->op) || m->index->plain) return true;
@@ -309,7 +330,7 @@ static bool file_node(sl_merge *m, uint32_t entry, sl_instruction *in, uint32_t 
 
 static bool scan_incoming(sl_merge *m, const hash_filter *filter) {
     bool everything = m->index->plain || m->index->local_erasers;
-    object_hasher hasher = {NULL, 0, 0};
+    object_hasher hasher = {NULL, NULL, 0, 0};
     uint32_t number = 0;
     for (uint32_t e = 0; e < m->incoming.count; e++) {
         sl_changeset *cs = m->incoming.entries[e].cs;
@@ -318,7 +339,7 @@ static bool scan_incoming(sl_merge *m, const hash_filter *filter) {
             bool schema = is_schema(in->op);
             if (!schema && !hash_object(m, &m->incoming, e, in, &hasher)) return false;
             if (!everything && !schema && !filter_has(filter, hasher.hash)) continue;
-            if (!file_node(m, e, in, hasher.hash, number)) return false;
+            if (!file_node(m, e, in, &hasher, number)) return false;
         }
     }
     return true;

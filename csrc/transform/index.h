@@ -28,6 +28,7 @@ typedef struct sl_merge_field {
 
 typedef struct sl_merge_object {
     const sl_key *key;
+    struct sl_merge_object *next; /* plain index: all objects */
     uint32_t class_name, number, hash;
     sl_merge_node *head, *tail; /* all its instructions, by next_in_object */
     struct sl_merge_object *next_odd;
@@ -45,10 +46,11 @@ typedef struct sl_merge_index {
     sl_merge_node all; /* sentinel: the incoming side from all.next on, dropped ones excluded */
     sl_merge_node *last;
     sl_merge_list schema, erasers; /* by position: all schema kinds; ERASE_TABLE and ERASE_COLUMN */
-    sl_merge_object **objects;     /* open addressing by hash, at most half full */
+    sl_merge_object *first_object; /* plain: the objects in a row */
+    sl_merge_object **objects;     /* else: open addressing by hash, at most half full */
     uint32_t object_count, object_capacity, field_count;
     sl_idmap fields, branches;
-    sl_merge_run *compact_runs;
+    sl_run_table *tables;
     sl_merge_object *odd_objects;
     sl_merge_node *pending; /* local ERASE_COLUMN just made by F4, to be merged with the rest */
     uint32_t *local_hashes; /* of the object of each local instruction; NULL if plain */
@@ -59,7 +61,8 @@ typedef struct sl_merge_index {
 /* Looks through both sides and files the incoming instructions that matter. False: failed. */
 bool sl_index_build(sl_merge *m);
 
-/* The object that a local instruction addresses, or NULL if no incoming one does. */
+/* The object that a local instruction addresses, or NULL if no incoming one does. `hash`: from
+ * local_hashes; not used by a plain index. */
 sl_merge_object *sl_index_object(const sl_merge_index *index, uint32_t class_name,
                                  const sl_key *key, uint32_t hash);
 sl_merge_field *sl_index_field(const sl_merge_index *index, uint32_t object, uint32_t field);
@@ -67,8 +70,5 @@ sl_merge_branch *sl_index_branch(const sl_merge_index *index, uint32_t field, ui
 
 /* Files `node`, just made, in front of the incoming `before`. False: no memory (reported). */
 bool sl_index_insert(sl_merge *m, sl_merge_node *node, sl_merge_node *before);
-
-/* Equal keys of one class have equal hashes. */
-uint32_t sl_index_hash(uint32_t class_name, const sl_key *key);
 
 #endif

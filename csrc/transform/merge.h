@@ -12,7 +12,7 @@ enum { SL_OP_DROPPED = 0x80 };
 /* A path step in the common symbol space: list indices carry this bit, names are symbols. */
 #define SL_STEP_INDEX (UINT64_C(1) << 32)
 
-struct sl_merge_run;
+struct sl_run_table;
 
 /* One instruction as the rules see it: names, keys and path steps are numbers that mean the same on
  * both sides. `path`, `prior_size` and `to` are the truth while the merge runs; the instruction
@@ -26,7 +26,7 @@ typedef struct sl_merge_node {
     struct sl_merge_node *previous, *next;              /* all incoming instructions */
     struct sl_merge_node *next_in_object, *next_in_run; /* see index.h */
     struct sl_merge_node *next_in_branch;
-    struct sl_merge_run *run; /* the run whose compact copy is newer than this node */
+    struct sl_run_table *table; /* the compact copy that is newer than this node */
     uint32_t class_name, field, target, object;
     uint32_t prior_size, to;
     uint32_t value_hash; /* SET_*: equal values have equal hashes */

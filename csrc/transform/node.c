@@ -42,7 +42,7 @@ void sl_merge_drop(sl_merge *m, sl_merge_node *node) {
     /* `next` stays, so that a traversal that stands here can go on. */
     if (node->local) return;
     unlink_node(node);
-    if (node->run) node->run->purge = true;
+    if (node->table) node->table->purge = true;
 }
 
 static uint32_t hash_number(uint64_t bits) {

@@ -61,29 +61,34 @@ bool sl_run_accepts(const sl_merge_run *run, const sl_merge_node *local) {
 
 /* ---- the compact copy ---- */
 
-static bool make_room(sl_merge *m, sl_merge_run *run) {
-    if (run->cells) return true;
-    run->cells = sl_arena_alloc(&m->scratch, run->count * sizeof *run->cells);
-    run->nodes = sl_arena_alloc(&m->scratch, run->count * sizeof *run->nodes);
-    if (!run->cells || !run->nodes) return sl_merge_no_memory(m) == 0;
-    run->next_compact = m->index->compact_runs;
-    m->index->compact_runs = run;
-    return true;
+static sl_run_table *make_room(sl_merge *m, sl_merge_run *run) {
+    if (run->table) return run->table;
+    sl_run_table *table = sl_arena_zero(&m->scratch, 1, sizeof *table);
+    if (!table) return NULL;
+    table->run = run;
+    table->cells = sl_arena_alloc(&m->scratch, run->count * sizeof *table->cells);
+    table->nodes = sl_arena_alloc(&m->scratch, run->count * sizeof *table->nodes);
+    if (!table->cells || !table->nodes) return NULL;
+    table->next = m->index->tables;
+    m->index->tables = table;
+    run->table = table;
+    return table;
 }
 
 static bool make_compact(sl_merge *m, sl_merge_run *run) {
-    if (!make_room(m, run)) return false;
+    sl_run_table *table = make_room(m, run);
+    if (!table) return sl_merge_no_memory(m) == 0;
     uint32_t count = 0;
     for (sl_merge_node *node = sl_run_first(run); node; node = sl_run_after(run, node)) {
         sl_slot slot = {(uint32_t)node->path[node->path_size - 1], node->prior_size, node->to};
-        run->nodes[count] = node;
-        run->cells[count] = (sl_run_cell){slot, node->age, count, node->op, node->changed};
-        node->run = run;
+        table->nodes[count] = node;
+        table->cells[count] = (sl_run_cell){slot, node->age, count, node->op, node->changed};
+        node->table = table;
         count++;
     }
-    run->cell_count = count;
-    run->compact = true;
-    run->purge = false;
+    table->count = count;
+    table->valid = true;
+    table->purge = false;
     return true;
 }
 
@@ -95,30 +100,31 @@ static void write_back(sl_merge_node *node, const sl_run_cell *cell) {
 }
 
 void sl_run_expand(sl_merge_run *run) {
-    if (!run->compact) return;
-    for (uint32_t j = 0; j < run->cell_count; j++) {
-        sl_merge_node *node = run->nodes[run->cells[j].node];
-        write_back(node, &run->cells[j]);
-        node->run = NULL;
+    sl_run_table *table = run->table;
+    if (!table || !table->valid) return;
+    for (uint32_t j = 0; j < table->count; j++) {
+        sl_merge_node *node = table->nodes[table->cells[j].node];
+        write_back(node, &table->cells[j]);
+        node->table = NULL;
     }
-    run->compact = false;
+    table->valid = false;
 }
 
-static void purge(sl_merge_run *run) {
+static void purge(sl_run_table *table) {
     uint32_t kept = 0;
-    for (uint32_t j = 0; j < run->cell_count; j++)
-        if (!run->nodes[run->cells[j].node]->dropped) run->cells[kept++] = run->cells[j];
-    run->cell_count = kept;
-    run->purge = false;
+    for (uint32_t j = 0; j < table->count; j++)
+        if (!table->nodes[table->cells[j].node]->dropped) table->cells[kept++] = table->cells[j];
+    table->count = kept;
+    table->purge = false;
 }
 
 /* The number of cells that stand before `limit`. */
-static uint32_t cells_before(const sl_merge_run *run, uint64_t limit) {
-    uint32_t low = 0, high = run->cell_count;
+static uint32_t cells_before(const sl_run_table *table, uint64_t limit) {
+    uint32_t low = 0, high = table->count;
     if (limit == UINT64_MAX) return high;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (run->nodes[run->cells[middle].node]->position < limit)
+        if (table->nodes[table->cells[middle].node]->position < limit)
             low = middle + 1;
         else
             high = middle;
@@ -127,10 +133,10 @@ static uint32_t cells_before(const sl_merge_run *run, uint64_t limit) {
 }
 
 /* Two updates of one element are decided by their values, on the nodes. */
-static unsigned update_update(sl_merge *m, sl_merge_node *local, sl_slot a, const sl_merge_run *run,
-                              const sl_run_cell *cell) {
+static unsigned update_update(sl_merge *m, sl_merge_node *local, sl_slot a,
+                              const sl_run_table *table, const sl_run_cell *cell) {
     if (a.i != cell->slot.i) return 0;
-    sl_merge_node *node = run->nodes[cell->node];
+    sl_merge_node *node = table->nodes[cell->node];
     write_back(node, cell);
     local->path[local->path_size - 1] = SL_STEP_INDEX | a.i;
     local->prior_size = a.n;
@@ -148,13 +154,13 @@ static unsigned swapped(unsigned verdict) {
  * function below keeps only its own four cases. X is local, y incoming in the verdict. */
 static inline __attribute__((always_inline)) unsigned merge_cell(sl_merge *m, sl_merge_node *local,
                                                                  uint8_t op, sl_slot *a,
-                                                                 const sl_merge_run *run,
+                                                                 const sl_run_table *table,
                                                                  sl_run_cell *cell) {
     sl_slot *b = &cell->slot;
     bool local_older = local->age<cell->age, local_younger = local->age> cell->age;
     switch (op << 4 | cell->op) {
     case SL_OP_UPDATE << 4 | SL_OP_UPDATE:
-        return update_update(m, local, *a, run, cell);
+        return update_update(m, local, *a, table, cell);
     case SL_OP_UPDATE << 4 | SL_OP_ARRAY_INSERT:
         return sl_slot_update_insert(a, b);
     case SL_OP_UPDATE << 4 | SL_OP_ARRAY_MOVE:
@@ -193,49 +199,50 @@ static bool slot_differs(sl_slot x, sl_slot y) {
 }
 
 static bool row_failed(sl_merge *m, unsigned verdict, const sl_merge_node *local,
-                       const sl_merge_run *run, const sl_run_cell *cell) {
-    if (verdict >= SL_SLOT_V1) sl_merge_reject_slot(m, verdict, local, run->nodes[cell->node]);
+                       const sl_run_table *table, const sl_run_cell *cell) {
+    if (verdict >= SL_SLOT_V1) sl_merge_reject_slot(m, verdict, local, table->nodes[cell->node]);
     return m->failed;
 }
 
 /* The cell goes with it, so there is nothing to purge. */
 static void drop_cell(sl_merge *m, sl_merge_node *node) {
-    node->run = NULL;
+    node->table = NULL;
     sl_merge_drop(m, node);
 }
 
 /* Moves the cells from `from` on down to `kept`. */
-static void close_gap(sl_merge_run *run, uint32_t kept, uint32_t from) {
+static void close_gap(sl_run_table *table, uint32_t kept, uint32_t from) {
     if (kept == from) return;
-    memmove(&run->cells[kept], &run->cells[from], (run->cell_count - from) * sizeof *run->cells);
-    run->cell_count -= from - kept;
+    memmove(&table->cells[kept], &table->cells[from], (table->count - from) * sizeof *table->cells);
+    table->count -= from - kept;
 }
 
 static inline __attribute__((always_inline)) bool
-merge_row(sl_merge *m, sl_merge_run *run, sl_merge_node *local, uint8_t op, uint32_t count) {
+merge_row(sl_merge *m, sl_run_table *table, sl_merge_node *local, uint8_t op, uint32_t count) {
     sl_slot a = {(uint32_t)local->path[local->path_size - 1], local->prior_size, local->to};
     bool changed = false;
     uint32_t kept = 0, j = 0;
     while (j < count && !local->dropped) {
-        sl_run_cell *cell = &run->cells[j++];
+        sl_run_cell *cell = &table->cells[j++];
         sl_slot old_a = a, old_b = cell->slot;
-        unsigned verdict = merge_cell(m, local, op, &a, run, cell);
+        unsigned verdict = merge_cell(m, local, op, &a, table, cell);
         changed |= slot_differs(a, old_a);
         cell->changed |= slot_differs(cell->slot, old_b);
         if (verdict == 0) {
-            if (kept + 1 != j) run->cells[kept] = *cell;
+            if (kept + 1 != j) table->cells[kept] = *cell;
             kept++;
             continue;
         }
-        if (verdict > (SL_SLOT_DROP_X | SL_SLOT_DROP_Y) && row_failed(m, verdict, local, run, cell))
+        if (verdict > (SL_SLOT_DROP_X | SL_SLOT_DROP_Y) &&
+            row_failed(m, verdict, local, table, cell))
             return false;
         if (verdict & SL_SLOT_DROP_X) sl_merge_drop(m, local);
         if (verdict & SL_SLOT_DROP_Y)
-            drop_cell(m, run->nodes[cell->node]);
+            drop_cell(m, table->nodes[cell->node]);
         else
-            run->cells[kept++] = *cell;
+            table->cells[kept++] = *cell;
     }
-    close_gap(run, kept, j);
+    close_gap(table, kept, j);
     local->path[local->path_size - 1] = SL_STEP_INDEX | a.i;
     local->prior_size = a.n;
     local->to = a.t;
@@ -244,17 +251,18 @@ merge_row(sl_merge *m, sl_merge_run *run, sl_merge_node *local, uint8_t op, uint
 }
 
 bool sl_run_merge(sl_merge *m, sl_merge_run *run, sl_merge_node *local, uint64_t limit) {
-    if (!run->compact && !make_compact(m, run)) return false;
-    if (run->purge) purge(run);
-    uint32_t count = cells_before(run, limit);
+    if ((!run->table || !run->table->valid) && !make_compact(m, run)) return false;
+    sl_run_table *table = run->table;
+    if (table->purge) purge(table);
+    uint32_t count = cells_before(table, limit);
     switch (local->op) {
     case SL_OP_UPDATE:
-        return merge_row(m, run, local, SL_OP_UPDATE, count);
+        return merge_row(m, table, local, SL_OP_UPDATE, count);
     case SL_OP_ARRAY_INSERT:
-        return merge_row(m, run, local, SL_OP_ARRAY_INSERT, count);
+        return merge_row(m, table, local, SL_OP_ARRAY_INSERT, count);
     case SL_OP_ARRAY_MOVE:
-        return merge_row(m, run, local, SL_OP_ARRAY_MOVE, count);
+        return merge_row(m, table, local, SL_OP_ARRAY_MOVE, count);
     default:
-        return merge_row(m, run, local, SL_OP_ARRAY_ERASE, count);
+        return merge_row(m, table, local, SL_OP_ARRAY_ERASE, count);
     }
 }

@@ -14,25 +14,33 @@ typedef struct sl_run_cell {
     bool changed;
 } sl_run_cell;
 
+struct sl_merge_run;
+
+/* The compact copy of a run. `cells` hold the truth about positions while `valid`; only cells of
+ * nodes that are not dropped exist, unless `purge` is set. */
+typedef struct sl_run_table {
+    struct sl_merge_run *run;
+    struct sl_run_table *next; /* all tables of the merge */
+    sl_run_cell *cells;
+    sl_merge_node **nodes;
+    uint32_t count;
+    bool valid, purge;
+} sl_run_table;
+
 /* Incoming instructions in order. A node is in at most two runs: linked by next_in_run (roots and
  * rest of a field, erasures of an object) or by next_in_branch (the instructions below one name).
  * Dropped nodes stay linked until a traversal meets them.
  *
- * When all instructions are list instructions of one and the same list (`siblings`) the run may be
- * compact: `cells` then hold the truth about positions, and the nodes are stale until
- * sl_run_expand. Only cells of nodes that are not dropped exist, unless `purge` is set. */
+ * When all instructions are list instructions of one and the same list (`siblings`) the run may
+ * have a compact copy; the nodes are then stale until sl_run_expand. */
 typedef struct sl_merge_run {
     sl_merge_node *head, *tail;
+    sl_run_table *table;        /* NULL until it is needed */
     uint32_t kinds;             /* bit set of ops, dropped ones included */
+    uint32_t count;             /* nodes ever added */
     uint16_t shortest, longest; /* path sizes */
     bool branch;                /* linked by next_in_branch */
     bool siblings;
-    bool compact, purge;
-    uint32_t count; /* nodes ever added */
-    uint32_t cell_count;
-    sl_run_cell *cells;
-    sl_merge_node **nodes;
-    struct sl_merge_run *next_compact; /* runs that have ever been compact */
 } sl_merge_run;
 
 void sl_run_add(sl_merge_run *run, sl_merge_node *node);

@@ -61,19 +61,12 @@ uint32_t sl_symbol_intern(sl_merge *m, sl_str s) {
 
 static bool hinted(const sl_merge_entry *entry, uint32_t sym) {
     const sl_merge_entry *hint = entry->hint;
-    return hint && hint->symbols && sym < hint->string_count && hint->symbols[sym] &&
+    return hint && sym < hint->string_count && hint->symbols[sym] &&
            sl_str_eq(hint->cs->strings[sym], entry->cs->strings[sym]);
 }
 
 uint32_t sl_symbol_slow(sl_merge *m, sl_merge_entry *entry, uint32_t sym) {
     if (sym >= entry->string_count) return sl_symbol_intern(m, SL_STR(""));
-    if (!entry->symbols) {
-        entry->symbols = sl_arena_zero(&m->scratch, entry->string_count, sizeof *entry->symbols);
-        if (!entry->symbols) {
-            sl_merge_no_memory(m);
-            return SL_NO_NUMBER;
-        }
-    }
     if (hinted(entry, sym)) {
         entry->symbols[sym] = entry->hint->symbols[sym];
     } else {

@@ -14,8 +14,7 @@ uint32_t sl_symbol_intern(sl_merge *m, sl_str s);
 uint32_t sl_symbol_slow(sl_merge *m, sl_merge_entry *entry, uint32_t sym);
 
 static inline uint32_t sl_symbol_of(sl_merge *m, sl_merge_entry *entry, uint32_t sym) {
-    if (entry->symbols && sym < entry->string_count && entry->symbols[sym])
-        return entry->symbols[sym] - 1;
+    if (sym < entry->string_count && entry->symbols[sym]) return entry->symbols[sym] - 1;
     return sl_symbol_slow(m, entry, sym);
 }
 

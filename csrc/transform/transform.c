@@ -8,8 +8,19 @@
 
 /* ---- the two sides ---- */
 
+static bool make_symbols(sl_merge *m, sl_merge_side *side, size_t strings) {
+    uint32_t *symbols = sl_arena_zero(&m->scratch, strings, sizeof *symbols);
+    if (!symbols) return sl_merge_no_memory(m) == 0;
+    for (size_t e = 0; e < side->count; e++) {
+        side->entries[e].symbols = symbols;
+        symbols += side->entries[e].string_count;
+    }
+    return true;
+}
+
 static bool open_side(sl_merge *m, sl_merge_side *side, sl_merge_item *items, size_t count,
                       const sl_merge_entry *hint) {
+    size_t strings = 0;
     side->count = count;
     side->entries = sl_arena_alloc(&m->scratch, count * sizeof *side->entries);
     if (!side->entries) return sl_merge_no_memory(m) == 0;
@@ -21,9 +32,10 @@ static bool open_side(sl_merge *m, sl_merge_side *side, sl_merge_item *items, si
         entry->inserted_end = &entry->inserted;
         items[e].modified = false;
         side->instructions += cs->count;
+        strings += cs->string_count;
         if (cs->count) hint = entry;
     }
-    return true;
+    return make_symbols(m, side, strings);
 }
 
 /* ---- rule F4 ---- */
@@ -244,16 +256,14 @@ static void note_meeting(sl_merge *m, uint32_t entry, sl_merge_object *object,
     if (sl_quirk_looks_modified(in)) m->local.entries[entry].item->modified = true;
 }
 
-static bool merge_instruction(sl_merge *m, uint32_t entry, sl_instruction *in,
-                              const uint32_t *hash) {
+static bool merge_instruction(sl_merge *m, uint32_t entry, sl_instruction *in, uint32_t hash) {
     uint64_t path[SL_MAX_PATH];
     sl_merge_node local;
     sl_merge_object *object = NULL;
     if (in->op >= SL_OP_CREATE_OBJECT && in->op != SL_OP_ADD_COLUMN &&
         in->op != SL_OP_ERASE_COLUMN) {
         uint32_t class_name = sl_symbol_of(m, &m->local.entries[entry], in->class_name);
-        object = sl_index_object(m->index, class_name, &in->key,
-                                 hash ? *hash : sl_index_hash(class_name, &in->key));
+        object = sl_index_object(m->index, class_name, &in->key, hash);
         if (is_free(m, object)) return true;
         if (object) note_meeting(m, entry, object, in);
     }
@@ -269,7 +279,7 @@ static bool merge_sides(sl_merge *m) {
     for (uint32_t e = 0; e < m->local.count; e++) {
         const sl_changeset *cs = m->local.entries[e].cs;
         for (uint32_t j = 0; j < cs->count; j++, number++)
-            if (!merge_instruction(m, e, &cs->instructions[j], hashes ? &hashes[number] : NULL))
+            if (!merge_instruction(m, e, &cs->instructions[j], hashes ? hashes[number] : 0))
                 return false;
     }
     return true;
@@ -286,8 +296,8 @@ static void mark_oddities(sl_merge *m) {
 
 static void store_incoming(sl_merge *m) {
     mark_oddities(m);
-    for (sl_merge_run *run = m->index->compact_runs; run; run = run->next_compact)
-        sl_run_expand(run);
+    for (sl_run_table *table = m->index->tables; table; table = table->next)
+        sl_run_expand(table->run);
     for (const sl_merge_node *node = m->index->all.next; node; node = node->next)
         if (node->changed) sl_merge_store(m, node);
 }
