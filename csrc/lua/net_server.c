@@ -249,6 +249,7 @@ int sl_lua_loop_listen(lua_State *L) {
     options.limits.request_line = size_option(L, "max_request_line");
     options.limits.head = size_option(L, "max_head");
     options.limits.fields = size_option(L, "max_fields");
+    options.handshake_ms = sl_lua_option_ms(L, 2, "handshake_timeout", 0);
     options.head_ms = sl_lua_option_ms(L, 2, "head_timeout", 0);
     options.body_ms = sl_lua_option_ms(L, 2, "body_timeout", 0);
     options.keep_alive_ms = sl_lua_option_ms(L, 2, "keep_alive_timeout", 0);

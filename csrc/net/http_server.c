@@ -361,7 +361,8 @@ sl_http_server *sl_http_server_new(sl_loop *loop, const sl_http_server_options *
     s->limits = (sl_http_limits){l->request_line ? l->request_line : d->request_line,
                                  l->head ? l->head : d->head, l->fields ? l->fields : d->fields,
                                  l->body ? l->body : d->body};
-    s->handshake_ms = options->tls ? HANDSHAKE_MS : 0;
+    int handshake_ms = options->handshake_ms ? options->handshake_ms : HANDSHAKE_MS;
+    s->handshake_ms = options->tls ? handshake_ms : 0;
     s->head_ms = options->head_ms ? options->head_ms : HEAD_MS;
     s->body_ms = options->body_ms ? options->body_ms : BODY_MS;
     s->keep_alive_ms = options->keep_alive_ms ? options->keep_alive_ms : KEEP_ALIVE_MS;
@@ -372,6 +373,7 @@ sl_http_server *sl_http_server_new(sl_loop *loop, const sl_http_server_options *
                                   .tls = options->tls,
                                   .max_connections = options->max_connections,
                                   .max_per_address = options->max_per_address,
+                                  .handshake_ms = handshake_ms,
                                   .on_accept = on_accept,
                                   .ctx = s};
     s->listener = sl_listener_new(loop, &listen, st);

@@ -19,6 +19,7 @@ struct sl_listener {
     bool (*on_accept)(void *ctx, sl_stream *stream);
     void *ctx;
     size_t count, max_connections, max_per_address, high_water;
+    int handshake_ms;
     sl_timer retry; /* reading resumes after a lack of descriptors */
     sl_task end;
     bool freed;
@@ -74,7 +75,7 @@ static void welcome(sl_listener *l, int fd, const struct sockaddr_storage *from)
         sl_stream_abort(s);
         return;
     }
-    if (!sl_stream_begin(s, NULL, fd, ssl, SL_HANDSHAKE_TIMEOUT_MS, &st))
+    if (!sl_stream_begin(s, NULL, fd, ssl, l->handshake_ms, &st))
         sl_stream_fail(s, SL_NET_READ_FAILED, "%s", st.message);
 }
 
@@ -216,6 +217,7 @@ sl_listener *sl_listener_new(sl_loop *loop, const sl_listener_options *options, 
                        .max_per_address = options->max_per_address,
                        .port = bound_port(fd)};
     l->max_connections = options->max_connections ? options->max_connections : MAX_CONNECTIONS;
+    l->handshake_ms = options->handshake_ms ? options->handshake_ms : SL_HANDSHAKE_TIMEOUT_MS;
     l->retry.fire = on_retry;
     l->retry.ctx = l;
     l->end.run = on_end;

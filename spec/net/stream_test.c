@@ -341,6 +341,22 @@ static void a_reset_is_only_a_lost_connection(void **state) {
     close_world(&w);
 }
 
+static void a_slow_handshake_is_cut_off(void **state) {
+    (void)state;
+    world w;
+    char byte;
+    open_world(&w, true, SL_TLS_1_3, (sl_listener_options){.handshake_ms = 50});
+    int silent = raw_connect(sl_listener_port(w.listener));
+    int slow = raw_connect(sl_listener_port(w.listener));
+    assert_int_equal(write(slow, "\x16\x03\x01", 3), 3);
+    UNTIL(w.loop, w.accepted == 2 && w.server[0].closed && w.server[1].closed);
+    assert_int_equal(w.server[0].why.code, SL_NET_TLS_FAILED);
+    UNTIL(w.loop, recv(silent, &byte, 1, MSG_DONTWAIT) == 0);
+    close(silent);
+    close(slow);
+    close_world(&w);
+}
+
 static void too_many_connections_are_turned_away(void **state) {
     (void)state;
     for (int by_address = 0; by_address < 2; by_address++) {
@@ -510,6 +526,7 @@ int main(void) {
         cmocka_unit_test(a_slow_reader_fills_a_bounded_queue),
         cmocka_unit_test(closing_sends_what_is_queued_first),
         cmocka_unit_test(a_reset_is_only_a_lost_connection),
+        cmocka_unit_test(a_slow_handshake_is_cut_off),
         cmocka_unit_test(too_many_connections_are_turned_away),
         cmocka_unit_test(the_poll_fallback_works_without_a_descriptor),
         cmocka_unit_test(a_foreign_loop_can_drive_the_descriptor),
