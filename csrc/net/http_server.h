@@ -30,6 +30,7 @@ typedef struct sl_http_server_options {
     size_t max_connections, max_per_address;
     sl_http_limits limits; /* fields that are 0: sl_http_default_limits */
     /* protocol/5-app-services-http.md, 18, row 14; 0 = the number there */
+    int handshake_ms;  /* TLS: 10 s */
     int head_ms;       /* from the first byte (or the connection) to the end of the head: 10 s */
     int body_ms;       /* window in which at least 16 KiB of body must come: 30 s */
     int keep_alive_ms; /* between requests: 75 s */
