@@ -117,6 +117,7 @@ test-asan: setup
 	@$(MAKE) --no-print-directory -s -j2 SAN=1 BUILD=$(BUILD)/san lib unit-programs vector-programs
 	@BUILD=$(BUILD)/san SYNCLINE_SHARED=$(SYNCLINE_SHARED) lua5.4 spec/support/run_tests.lua unit vectors
 
+# The published Realm JS against our server.
 interop: setup core
 	@BUILD=$(BUILD) SYNCLINE_SHARED=$(SYNCLINE_SHARED) lua5.4 spec/support/run_tests.lua interop
 

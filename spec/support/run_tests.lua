@@ -65,6 +65,14 @@ local function count_sum(ok, text)
     return passed, failed
 end
 
+local function count_node(ok, text)
+    local passed, failed = tonumber(text:match("# pass (%d+)")), tonumber(text:match("# fail (%d+)"))
+    if not passed or not failed then return 0, 1 end
+    failed = failed + tonumber(text:match("# cancelled (%d+)") or 0)
+    if not ok and failed == 0 then failed = 1 end
+    return passed, failed
+end
+
 -- ---- the parts ------------------------------------------------------------------------------------
 
 local total_passed, total_failed, wanted = 0, 0, {}
@@ -134,9 +142,30 @@ part("docs", function()
     end
 end)
 
+local function node(title, file, seconds)
+    local command = ("SYNCLINE_BUILD=%s REALM_DIST=build/interop node --test --test-reporter=tap %s"):format(build, file)
+    report(title, command, count_node, seconds)
+end
+
+-- The published Realm JS against our server; chromium only where it is installed or can be.
 part("interop", function()
-    if exists("spec/interop/run.sh") then
-        report("interop: published Realm JS", "sh spec/interop/run.sh", count_sum, 420)
+    report("interop: npm packages", "sh spec/interop/setup.sh build/interop", count_status, 300)
+    for _, file in ipairs(lines_of("ls spec/interop/*_test.mjs")) do
+        if not file:match("browser") or os.execute("command -v chromium >/dev/null") then node("interop: " .. file, file, 420) end
+    end
+end)
+
+part("system", function()
+    for _, file in ipairs(lines_of("ls spec/system/*_test.mjs 2>/dev/null")) do node("system: " .. file, file, 420) end
+end)
+
+part("examples", function()
+    for _, file in ipairs(lines_of("ls examples/*.lua")) do
+        local folder = logs .. "/" .. file:match("([^/]+)%.lua$")
+        local command = ("rm -rf %s && mkdir -p %s && LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lua5.4/?.so;;' "
+            .. "SYNCLINE_BUILD=%s SYNCLINE_EXAMPLE=%s lua5.4 %s"):format(folder, folder, build, build, folder, file)
+        if file:match("demo") then command = command .. " " .. folder .. " && " .. command .. " " .. folder end
+        report("example: " .. file, command, count_status, 180)
     end
 end)
 
