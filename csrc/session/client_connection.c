@@ -418,6 +418,14 @@ static void send_ping(sl_client_connection *c, sl_buf *out) {
     c->ping_outstanding = true;
 }
 
+static bool send_unbind(sl_client_connection *c, sl_buf *out, bool *any, sl_status *st) {
+    for (size_t i = 0; i < c->session_count && !*any; i++)
+        if (sl_client_binding_unbind_due(c->sessions[i]) &&
+            !sl_client_binding_send(c->sessions[i], out, any, st))
+            return false;
+    return true;
+}
+
 static bool send_one(sl_client_connection *c, sl_buf *out, bool *any, sl_status *st) {
     if (c->ping_due) {
         if (!sl_buf_reserve(out, 64)) return sl_fail_memory(st);
@@ -425,17 +433,15 @@ static bool send_one(sl_client_connection *c, sl_buf *out, bool *any, sl_status 
         *any = true;
         return true;
     }
-    for (size_t i = 0; i < c->session_count && !*any; i++)
-        if (sl_client_binding_unbind_due(c->sessions[i]) &&
-            !sl_client_binding_send(c->sessions[i], out, any, st))
-            return false;
+    if (!send_unbind(c, out, any, st)) return false;
     for (size_t i = 0; i < c->session_count && !*any; i++) {
         if (c->turn >= c->session_count) c->turn = 0;
         sl_client_session *s = c->sessions[c->turn++];
         if (!sl_client_binding_send(s, out, any, st)) return false;
-        if (c->state != SL_CONNECTION_CONNECTED) return true;
     }
-    return true;
+    /* A session that found something wrong on its turn has to say so now: the host asks again only
+     * when there is news. */
+    return send_unbind(c, out, any, st);
 }
 
 bool sl_client_connection_send(sl_client_connection *c, sl_buf *out, bool *any, sl_status *st) {
@@ -531,7 +537,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 int64_t sl_client_connection_deadline(const sl_client_connection *c) {
     int64_t at = SL_CLIENT_NEVER;
     for (size_t i = 0; i < c->session_count; i++)
-        at = earlier(at, c->sessions[i]->resume_at);
+        at = earlier(at, earlier(c->sessions[i]->resume_at, c->sessions[i]->ack_at));
     if (c->state == SL_CONNECTION_DISCONNECTED) return wanted(c) ? earlier(at, c->retry_at) : at;
     if (c->state == SL_CONNECTION_CONNECTING) return earlier(at, c->connect_deadline);
     return earlier(at, earlier(c->linger_at, earlier(c->ping_at, c->pong_deadline)));

@@ -198,26 +198,26 @@ static void illegal_messages_close_the_connection(void **state) {
     client_rig *rig = *state;
     static const char *const messages[] = {
         "nonsense 1\n",
-        "ident 1 2 77\n",                               /* has an ident */
-        "mark 1 1\n",                                   /* never asked */
-        "unbound 1\n",                                  /* no UNBIND sent */
-        "pong 5\n",                                     /* no PING sent */
-        "mark 9 1\n",                                   /* no such session */
-        "test_command 1 1 2\n{}",                       /* never asked */
-        "alloc 1 7\n",                                  /* never asked */
-        "download 1 1 0 0 0 0 0 0 0 0 0\n",             /* download above latest */
-        "download 1 0 0 0 0 9 0 0 0 0 0\n",             /* confirms what was never made */
+        "ident 1 2 77\n",                                /* has an ident */
+        "mark 1 1\n",                                    /* never asked */
+        "unbound 1\n",                                   /* no UNBIND sent */
+        "pong 5\n",                                      /* no PING sent */
+        "mark 9 1\n",                                    /* no such session */
+        "test_command 1 1 2\n{}",                        /* never asked */
+        "alloc 1 7\n",                                   /* never asked */
+        "download 1 1 0 0 0 0 0 0 0 0 0\n",              /* download above latest */
+        "download 1 0 0 0 0 9 0 0 0 0 0\n",              /* confirms what was never made */
         "download 1 1 0 1 5 0 0 0 0 12 0\n1 0 1 2 0 0 ", /* own change */
         "download 1 1 0 1 5 0 0 0 0 12 0\n1 0 1 0 0 0 ", /* nobody's change */
         "download 1 1 0 1 5 0 0 0 0 12 0\n2 0 1 3 0 0 ", /* entry above the header */
         "download 1 1 0 1 5 0 0 0 0 12 0\n1 1 1 3 0 0 ", /* client version above the header */
-        "download 1 1 0 1 5 0 0 0 0 8 0\n1 0 1 3 0 0 ", /* sizes */
-        "download 1 1 0 1 5 0 0 0 1 9 4\nabcd",         /* does not inflate */
-        "error 205 0 0 0\n",                            /* level */
-        "error 104 0 0 1\n",                            /* level */
-        "error 150 0 0 0\n",                            /* unknown at connection level */
-        "json_error 208 2 1\n{}",                       /* keys missing */
-        "log_message 1 3\n{\"a",                        /* no JSON */
+        "download 1 1 0 1 5 0 0 0 0 8 0\n1 0 1 3 0 0 ",  /* sizes */
+        "download 1 1 0 1 5 0 0 0 1 9 4\nabcd",          /* does not inflate */
+        "error 205 0 0 0\n",                             /* level */
+        "error 104 0 0 1\n",                             /* level */
+        "error 150 0 0 0\n",                             /* unknown at connection level */
+        "json_error 208 2 1\n{}",                        /* keys missing */
+        "log_message 1 3\n{\"a",                         /* no JSON */
     };
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         if (rig->connection) rig_stop(rig);
@@ -244,12 +244,12 @@ static void illegal_messages_close_the_connection(void **state) {
 static void rules_for_downloads_are_checked_against_earlier_ones(void **state) {
     client_rig *rig = *state;
     static const char *const messages[] = {
-        "download 1 5 3 4 9 3 5 0 0 0 0\n",             /* latest behind */
-        "download 1 5 3 5 9 2 5 0 0 0 0\n",             /* upload client version behind */
-        "download 1 4 3 5 9 3 4 0 0 0 0\n",             /* download server version behind */
-        "download 1 5 2 5 9 3 5 0 0 0 0\n",             /* download client version behind */
-        "download 1 6 4 6 9 3 5 0 0 0 0\n",             /* download cv above upload cv */
-        "download 1 6 3 6 9 3 7 0 0 0 0\n",             /* upload sv above download sv */
+        "download 1 5 3 4 9 3 5 0 0 0 0\n",              /* latest behind */
+        "download 1 5 3 5 9 2 5 0 0 0 0\n",              /* upload client version behind */
+        "download 1 4 3 5 9 3 4 0 0 0 0\n",              /* download server version behind */
+        "download 1 5 2 5 9 3 5 0 0 0 0\n",              /* download client version behind */
+        "download 1 6 4 6 9 3 5 0 0 0 0\n",              /* download cv above upload cv */
+        "download 1 6 3 6 9 3 7 0 0 0 0\n",              /* upload sv above download sv */
         "download 1 6 3 6 9 3 5 0 0 12 0\n5 3 1 3 0 0 ", /* entry not above the cursor */
         "download 1 7 3 7 9 3 5 0 0 24 0\n7 3 1 3 0 0 6 3 1 3 0 0 ", /* order */
         "download 1 6 3 6 9 3 5 0 0 12 0\n6 2 1 3 0 0 ", /* entry client version behind */
@@ -572,6 +572,58 @@ static void a_download_only_session_never_uploads(void **state) {
     rig_expect_nothing(rig);
 }
 
+static bool nested_list(sl_realm *realm, sl_status *st) {
+    sl_property any = {
+        .name = SL_STR("any"), .type = SL_TYPE_MIXED, .nullable = true, .target = SL_STR("")};
+    if (!sl_record_add_property(realm, SL_STR("Item"), &any, st)) return false;
+    sl_place place = item_place(1, "any");
+    sl_value list = {.type = SL_TYPE_LIST};
+    return sl_record_set(realm, &place, &list, false, st);
+}
+
+static void a_change_the_server_cannot_read_waits_for_a_newer_one(void **state) {
+    client_rig *rig = *state;
+    const sl_client_event *event = NULL;
+    FILE_WRITE(&rig->file, item_schema(realm, st) && item_create(realm, 1, st));
+    FILE_WRITE(&rig->file, nested_list(realm, st));
+    rig_start(rig, "/test", true);
+    rig_connect(rig, 12);
+    rig_expect(rig, "bind 1 5 0 1 0\n/test");
+    rig_give(rig, "ident 1 2 77\n");
+    rig_expect(rig, "ident 1 2 77 0 0 0 0\n");
+    assert_true(rig_take(rig)); /* what it can read */
+    assert_non_null(strstr(rig->out.data, " 2 0 0\n2 0 "));
+    rig_expect(rig, "unbind 1\n");
+    assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, &event), 1);
+    assert_int_equal(event->error.action, SL_ACTION_APPLICATION_BUG);
+    assert_non_null(strstr(event->error.message, "13"));
+    assert_int_equal(sl_client_session_state(rig->session), SL_SESSION_INACTIVE);
+    rig_give(rig, "unbound 1\n");
+    /* The server is updated. */
+    sl_client_connection_lost(rig->connection, rig->attempt, SL_CLOSE_READ_ERROR, SL_STR(""), NULL);
+    assert_true(sl_client_session_restart(rig->session, NULL));
+    rig_wait(rig, 1000);
+    rig_connect(rig, 13);
+    rig_expect(rig, "bind 1 5 0 0 0\n/test");
+    rig_expect(rig, "ident 1 2 77 0 0 0 0\n");
+    assert_true(rig_take(rig));
+    assert_non_null(strstr(rig->out.data, " 4 0 0\n2 0 ")); /* both, and the ident's version */
+    assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, NULL), 1);
+}
+
+static void closing_a_session_gives_its_waits_up(void **state) {
+    client_rig *rig = *state;
+    const sl_client_event *event = NULL;
+    uint64_t request;
+    rig_start(rig, "/test", true);
+    assert_true(sl_client_session_wait_download(rig->session, &request, NULL));
+    sl_client_session_close(rig->session);
+    rig_drain(rig);
+    assert_int_equal(rig_count(rig, SL_CLIENT_WAIT_DONE, &event), 1);
+    assert_false(event->ok);
+    assert_int_equal(event->request, request);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -601,6 +653,8 @@ int main(void) {
         T(nothing_is_uploaded_in_a_write_and_messages_must_wait),
         T(trouble_with_the_disk_suspends_and_loses_nothing),
         T(a_download_only_session_never_uploads),
+        T(a_change_the_server_cannot_read_waits_for_a_newer_one),
+        T(closing_a_session_gives_its_waits_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
