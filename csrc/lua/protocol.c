@@ -11,8 +11,7 @@
 #include "protocol/errors.h"
 #include "protocol/server_message.h"
 
-/* ---- fields ------------------------------------------------------------------------------------
- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 typedef enum field_kind {
     FIELD_U64,
@@ -184,8 +183,7 @@ static void read_field(lua_State *L, int index, const field *f, void *base) {
     }
 }
 
-/* ---- options -----------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 /* Memory that Lua frees, whatever happens. */
 typedef struct scratch {
@@ -220,8 +218,7 @@ static dialect_options read_options(lua_State *L, int index) {
     return o;
 }
 
-/* ---- entries -----------------------------------------------------------------------------------
- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static void set_int(lua_State *L, const char *name, uint64_t value) {
     sl_lua_push_int(L, (int64_t)value);
@@ -320,8 +317,7 @@ static bool read_entries(lua_State *L, int index, bool upload, sl_body *body, sc
     return sl_body_pack(sl_str_of(s->plain.data, s->plain.size), &s->packed, body, st);
 }
 
-/* ---- parse -------------------------------------------------------------------------------------
- */
+/* ---- parse ----------------------------------------------------------------------------------- */
 
 static const layout *find_layout(bool from_client, sl_message_type type) {
     const layout *list = from_client ? client_layouts : server_layouts;
@@ -378,8 +374,7 @@ static int protocol_parse(lua_State *L) {
     return ok ? 1 : sl_lua_fail(L, &st);
 }
 
-/* ---- encode ------------------------------------------------------------------------------------
- */
+/* ---- encode ---------------------------------------------------------------------------------- */
 
 static const layout *check_type(lua_State *L, bool from_client) {
     sl_str name = sl_lua_option_str(L, 1, "type", "");
@@ -437,8 +432,7 @@ static int protocol_encode(lua_State *L) {
     return 1;
 }
 
-/* ---- errors ------------------------------------------------------------------------------------
- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static void push_error(lua_State *L, const sl_error_info *info) {
     lua_createtable(L, 0, 6);

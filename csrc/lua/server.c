@@ -13,8 +13,7 @@ typedef struct lua_server_connection {
     sl_buf out;
 } lua_server_connection;
 
-/* ---- what the types share ----------------------------------------------------------------------
- */
+/* ---- what the types share -------------------------------------------------------------------- */
 
 #if LUA_VERSION_NUM < 502
 #define set_table(L, index) ((void)lua_setfenv((L), (index)))
@@ -100,8 +99,7 @@ void sl_lua_server_leave(const sl_lua_server_part *part, lua_State *before) {
     part->room->L = before;
 }
 
-/* ---- the host: Lua functions -------------------------------------------------------------------
- */
+/* ---- the host: Lua functions ----------------------------------------------------------------- */
 
 static void push_kind(lua_State *L, sl_partition_kind kind) {
     static const char *const kinds[] = {"text", "int", "oid", "uuid", "null", "path"};
@@ -239,8 +237,7 @@ static void host_release(void *ctx, sl_server_file *file) {
 
 static const sl_server_host host = {host_open, host_release, host_wake, host_token, host_trouble};
 
-/* ---- connections: lifetime ---------------------------------------------------------------------
- */
+/* ---- connections: lifetime ------------------------------------------------------------------- */
 
 static void connection_close(lua_State *L, void *self) {
     lua_server_connection *c = self;
@@ -303,8 +300,7 @@ static int server_connection(lua_State *L) {
     return self->connection ? 1 : sl_lua_fail(L, &st);
 }
 
-/* ---- connections: messages ---------------------------------------------------------------------
- */
+/* ---- connections: messages ------------------------------------------------------------------- */
 
 /* connection:receive(message) -> true, or nil, message, code */
 static int connection_receive(lua_State *L) {
@@ -364,8 +360,7 @@ static int connection_wish(lua_State *L) {
     return 3;
 }
 
-/* ---- connections: time and the end -------------------------------------------------------------
- */
+/* ---- connections: time and the end ----------------------------------------------------------- */
 
 static int connection_step(lua_State *L) {
     lua_server_connection *self = check_connection(L);
@@ -449,8 +444,7 @@ static const sl_lua_type connection_type = {"syncline.core.server_connection",
                                             sizeof(lua_server_connection), connection_close,
                                             connection_methods, NULL};
 
-/* ---- functions ---------------------------------------------------------------------------------
- */
+/* ---- functions ------------------------------------------------------------------------------- */
 
 /* server.negotiate(header, min = 2, max = 14) -> {version, flx, token, mismatch, newest_offered},
  * or nil, message, 400 */

@@ -23,8 +23,7 @@ static sl_server_history *history_of(lua_State *L) {
     return sl_server_file_history(check_file(L)->file);
 }
 
-/* ---- callbacks ---------------------------------------------------------------------------------
- */
+/* ---- callbacks ------------------------------------------------------------------------------- */
 
 static void on_work(void *ctx, sl_server_file *file) {
     sl_lua_server_file *self = ctx;
@@ -62,8 +61,7 @@ static void on_trouble(void *ctx, sl_server_file *file, const sl_status *st) {
     lua_settop(L, top - 1);
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static bool open_store(const char *path, sl_store **store, sl_status *st) {
     if (strcmp(path, ":memory:") == 0) return sl_memory_open(NULL, store, st);
@@ -103,8 +101,7 @@ static int server_file(lua_State *L) {
     return open_file(self, path.data, &options, &st) ? 1 : sl_lua_fail(L, &st);
 }
 
-/* ---- work --------------------------------------------------------------------------------------
- */
+/* ---- work ------------------------------------------------------------------------------------ */
 
 /* file:work() -> true, or nil, message, code: does what waits as one durable transaction; call it
  * once per turn of the loop after on_work. After a failure the work still waits. */
@@ -134,8 +131,7 @@ static int file_backlog(lua_State *L) {
     return 1;
 }
 
-/* ---- facts -------------------------------------------------------------------------------------
- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 static int file_version(lua_State *L) {
     sl_lua_push_int(L, (int64_t)sl_server_history_version(history_of(L)));

@@ -8,8 +8,7 @@ static bool refuse(sl_status *st, const char *why) {
     return sl_fail_code(st, SL_ERR_SESSION, 204, "illegal partition: %s", why);
 }
 
-/* ---- text --------------------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static void put_escape(sl_buf *out, uint8_t c) {
     static const char plain[] = "\b\t\n\f\r\"\\", letters[] = "btnfr\"\\";
@@ -33,8 +32,7 @@ static void put_text(sl_buf *out, sl_str s) {
     sl_buf_byte(out, '"');
 }
 
-/* ---- numbers -----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static bool put_int(sl_buf *out, int64_t value) {
     sl_buf_printf(out, "{\"$numberLong\":\"%lld\"}", (long long)value);
@@ -60,8 +58,7 @@ static bool take_int(const json_t *value, bool is_long, sl_buf *out, sl_status *
     return put_int(out, number);
 }
 
-/* ---- object ids and UUIDs ----------------------------------------------------------------------
- */
+/* ---- object ids and UUIDs -------------------------------------------------------------------- */
 
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -182,8 +179,7 @@ static bool take_json(const json_t *root, sl_buf *out, sl_partition_kind *kind, 
     }
 }
 
-/* ---- legacy paths ------------------------------------------------------------------------------
- */
+/* ---- legacy paths ---------------------------------------------------------------------------- */
 
 static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';

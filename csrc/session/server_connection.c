@@ -81,8 +81,7 @@ void sl_server_connection_free(sl_server_connection *c) {
     sl_delete(alloc, c);
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static sl_str key_of(const uint64_t *number) {
     return sl_str_of((const char *)number, sizeof(*number));
@@ -183,8 +182,7 @@ bool sl_server_connection_set_user(sl_server_connection *c, sl_str user) {
     return true;
 }
 
-/* ---- the end -----------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* Sessions let go of their files at once but stay in memory: one of them may be on the call stack.
  */
@@ -262,8 +260,7 @@ sl_str sl_server_connection_user(const sl_server_connection *c) {
     return c->options.user;
 }
 
-/* ---- time --------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 void sl_server_connection_step(sl_server_connection *c) {
     int64_t now = now_ms(c);
@@ -282,8 +279,7 @@ int64_t sl_server_connection_deadline(const sl_server_connection *c) {
     return c->end_ms < deadline ? c->end_ms : deadline;
 }
 
-/* ---- input -------------------------------------------------------------------------------------
- */
+/* ---- input ----------------------------------------------------------------------------------- */
 
 void sl_server_connection_receive_text(sl_server_connection *c) {
     sl_server_connection_close(c, SL_CLOSE_UNSUPPORTED, "messages have to be binary");
@@ -337,8 +333,7 @@ bool sl_server_connection_receive(sl_server_connection *c, const void *data, siz
     return false;
 }
 
-/* ---- output ------------------------------------------------------------------------------------
- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void write_log(sl_server_connection *c, sl_buf *out) {
     sl_buf body;

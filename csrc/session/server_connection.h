@@ -116,8 +116,7 @@ void sl_server_connection_step(sl_server_connection *connection);
 /* When step should be called next, on the monotonic clock. */
 int64_t sl_server_connection_deadline(const sl_server_connection *connection);
 
-/* ---- the host's wishes -------------------------------------------------------------------------
- */
+/* ---- the host's wishes ----------------------------------------------------------------------- */
 
 /* The access token ends at `mono_ms` (monotonic clock, grace and jitter included; INT64_MAX =
  * never): then close 4001, or for a peer below version 8 just the end (part 5, 13.5). */

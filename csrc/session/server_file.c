@@ -80,8 +80,7 @@ bool sl_server_file_waiting(const sl_server_file *file) {
     return file->requests || file->work;
 }
 
-/* ---- members -----------------------------------------------------------------------------------
- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 void sl_file_member_join(sl_file_member *member, sl_server_file *file) {
     member->file = file;
@@ -123,8 +122,7 @@ void sl_file_member_identify(sl_file_member *member, const sl_client_file *row,
         if (w->ident == row->ident && w->progress.own > threshold->own) *threshold = w->progress;
 }
 
-/* ---- the queue ---------------------------------------------------------------------------------
- */
+/* ---- the queue ------------------------------------------------------------------------------- */
 
 static void announce(sl_server_file *file, bool was_waiting) {
     if (!was_waiting && file->options.on_work) file->options.on_work(file->options.ctx, file);

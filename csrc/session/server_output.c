@@ -18,8 +18,7 @@ static void put(turn *t, sl_server_message *msg) {
     t->any = true;
 }
 
-/* ---- DOWNLOAD ----------------------------------------------------------------------------------
- */
+/* ---- DOWNLOAD -------------------------------------------------------------------------------- */
 
 static bool download_is_due(const sl_server_session *s) {
     return !s->download_sent ||
@@ -65,8 +64,7 @@ static bool produce_download(turn *t, sl_status *st) {
     return false;
 }
 
-/* ---- MARK --------------------------------------------------------------------------------------
- */
+/* ---- MARK ------------------------------------------------------------------------------------ */
 
 /* The client takes the newest version it heard of as fully received, so the last DOWNLOAD must have
  * reached it (part 4, 7.2). */
@@ -81,8 +79,7 @@ static void produce_mark(turn *t) {
     put(t, &msg);
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void produce_test_reply(turn *t) {
     sl_server_session *s = t->session;

@@ -87,8 +87,7 @@ struct sl_server_connection {
     sl_buf inflated, entries, packed; /* scratch */
 };
 
-/* ---- server_error.c ----------------------------------------------------------------------------
- */
+/* ---- server_error.c -------------------------------------------------------------------------- */
 
 /* Fills `error` as the table says for this peer; *close_code is set (else 0) if the error has to be
  * told by closing. `code` may change level. */
@@ -98,8 +97,7 @@ void sl_pending_error_set(sl_pending_error *error, int code, int version, const 
 void sl_pending_error_write(const sl_pending_error *error, sl_dialect dialect, uint64_t session,
                             sl_buf *out);
 
-/* ---- server_connection.c -----------------------------------------------------------------------
- */
+/* ---- server_connection.c --------------------------------------------------------------------- */
 
 /* Raises a connection-level error: all sessions go. */
 void sl_server_connection_fail(sl_server_connection *c, int code, const char *text);
@@ -118,8 +116,7 @@ void sl_server_connection_remove(sl_server_session *session);
 /* Replaces the identity. False without memory. */
 bool sl_server_connection_set_user(sl_server_connection *c, sl_str user);
 
-/* ---- server_session.c --------------------------------------------------------------------------
- */
+/* ---- server_session.c ------------------------------------------------------------------------ */
 
 extern const sl_member_vtbl sl_server_session_member;
 
@@ -139,8 +136,7 @@ bool sl_server_session_upload(sl_server_session *session, const sl_msg_upload *m
 /* False if the file holds data this client cannot read (7.6); the session has been ended then. */
 bool sl_server_session_check_level(sl_server_session *session);
 
-/* ---- server_output.c ---------------------------------------------------------------------------
- */
+/* ---- server_output.c ------------------------------------------------------------------------- */
 
 /* Appends the session's next message; *any = false if it has none. *more: it may have another one.
  * The session may be gone afterwards (*gone). False: no memory. */

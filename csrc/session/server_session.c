@@ -1,8 +1,7 @@
 /* What a session makes of the client's messages (protocol/1-wire.md, sections 4 and 6.3). */
 #include "session/server_private.h"
 
-/* ---- errors ------------------------------------------------------------------------------------
- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 void sl_server_session_release(sl_server_session *session) {
     sl_server_connection *c = session->connection;
@@ -66,8 +65,7 @@ static void wrong_order(sl_server_session *session, const char *text) {
     sl_server_connection_fail(session->connection, 109, text);
 }
 
-/* ---- news from the file ------------------------------------------------------------------------
- */
+/* ---- news from the file ---------------------------------------------------------------------- */
 
 static sl_server_session *session_of(sl_file_member *member) {
     return (sl_server_session *)(void *)member;
@@ -123,8 +121,7 @@ static void on_closing(sl_file_member *member) {
 const sl_member_vtbl sl_server_session_member = {on_ident,  on_alloc,      on_news,
                                                  on_failed, on_superseded, on_closing};
 
-/* ---- BIND --------------------------------------------------------------------------------------
- */
+/* ---- BIND ------------------------------------------------------------------------------------ */
 
 /* Clients before 11.10 carry their token in BIND; it counts only if the upgrade had none (4.1). */
 static bool check_token(sl_server_session *session, sl_str token, bool *ok, sl_status *st) {
@@ -194,8 +191,7 @@ bool sl_server_session_bind(sl_server_connection *c, const sl_client_message *ms
     return !token_ok || begin_session(session, &msg->bind, st);
 }
 
-/* ---- IDENT -------------------------------------------------------------------------------------
- */
+/* ---- IDENT ----------------------------------------------------------------------------------- */
 
 static bool level_is_too_high(const sl_server_session *session) {
     int level = sl_server_history_level(sl_server_file_history(session->file));
@@ -259,8 +255,7 @@ static bool receive_ident(sl_server_session *session, const sl_msg_client_ident 
     return true;
 }
 
-/* ---- the smaller messages ----------------------------------------------------------------------
- */
+/* ---- the smaller messages -------------------------------------------------------------------- */
 
 static void receive_unbind(sl_server_session *session) {
     if (session->phase == SL_PHASE_ERROR_SENT) {
@@ -367,8 +362,7 @@ static void receive_transact(sl_server_session *session) {
     sl_server_connection_enlist(session);
 }
 
-/* ---- the order of messages ---------------------------------------------------------------------
- */
+/* ---- the order of messages ------------------------------------------------------------------- */
 
 static bool needs_active(sl_message_type type) {
     return type == SL_MSG_UPLOAD || type == SL_MSG_MARK || type == SL_MSG_QUERY ||

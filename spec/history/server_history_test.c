@@ -112,8 +112,7 @@ static int64_t form_size(server *s, uint64_t peer, uint64_t version) {
     return found ? (int64_t)bytes.size : -1;
 }
 
-/* ---- cursors -----------------------------------------------------------------------------------
- */
+/* ---- cursors --------------------------------------------------------------------------------- */
 
 static void cursors_agree_as_the_rules_say(void **state) {
     (void)state;
@@ -126,8 +125,7 @@ static void cursors_agree_as_the_rules_say(void **state) {
     assert_false(sl_cursor_agrees((sl_cursor){2, 1}, (sl_cursor){2, 2}));
 }
 
-/* ---- what is stored ----------------------------------------------------------------------------
- */
+/* ---- what is stored -------------------------------------------------------------------------- */
 
 static void entries_carry_author_time_and_version(void **state) {
     (void)state;
@@ -297,8 +295,7 @@ static void keyless_objects_get_their_author(void **state) {
     sl_changeset_free(&cs);
 }
 
-/* ---- scan and cache ----------------------------------------------------------------------------
- */
+/* ---- scan and cache -------------------------------------------------------------------------- */
 
 static void scan_text(server *s, uint64_t peer, sl_cursor from, size_t limit, sl_buf *out,
                       sl_server_scan *scan) {

@@ -80,8 +80,7 @@ static void memory_may_run_out_anywhere(void **state) {
     }
 }
 
-/* ---- storage -----------------------------------------------------------------------------------
- */
+/* ---- storage --------------------------------------------------------------------------------- */
 
 /* Content, version, and the stored progress of both clients: what one commit has to cover. */
 static void fingerprint(server_rig *rig, sl_buf *out) {

@@ -136,8 +136,7 @@ static inline bool rig_work(server_rig *rig, sl_status *st) {
     return true;
 }
 
-/* ---- clients -----------------------------------------------------------------------------------
- */
+/* ---- clients --------------------------------------------------------------------------------- */
 
 static inline bool raw_try_connect(raw_client *client, server_rig *rig, int version,
                                    sl_status *st) {
@@ -309,6 +308,49 @@ static inline void raw_commit(raw_client *client, uint64_t cv, uint64_t sv, cons
     raw_entry(&body, cv, sv, 1000 + cv, text);
     raw_upload(client, cv, sv, 0, &body);
     raw_work(client);
+}
+
+/* ---- small words
+ * --------------------------------------------------------------------------------- */
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define CHANGE       "table P(_id:int); column P.x:int; create P1; P1.x = 1"
+
+static inline void hears(raw_client *client, const char *expected) {
+    assert_string_equal(raw_heard(client), expected);
+}
+
+/* A rig with one identified client on protocol 14. */
+typedef struct one {
+    server_rig rig;
+    raw_client a;
+} one;
+
+static inline void one_start(one *o) {
+    rig_init(&o->rig);
+    raw_connect(&o->a, &o->rig, 14);
+    raw_bind_new(&o->a, "\"p\"");
+}
+
+static inline void one_end(one *o) {
+    raw_free(&o->a);
+    rig_free(&o->rig);
+}
+
+/* IDENT of session 1: `fields` with S for the salt of client `of` and L for its latest salt. */
+static inline void say_ident(raw_client *client, const char *fields, const raw_client *of) {
+    char text[300];
+    size_t at = 0;
+    for (const char *p = fields; *p; p++) {
+        if (*p == 'S')
+            at += (size_t)snprintf(text + at, sizeof text - at, "%lld", (long long)of->salt);
+        else if (*p == 'L')
+            at += (size_t)snprintf(text + at, sizeof text - at, "%lld", (long long)of->latest_salt);
+        else
+            text[at++] = *p;
+    }
+    text[at] = 0;
+    raw_say(client, "ident 1 %s\n", text);
 }
 
 #endif

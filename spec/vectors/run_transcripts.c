@@ -42,8 +42,7 @@ typedef struct runner {
     int64_t version_salts[MAX_SALTS];
 } runner;
 
-/* ---- reading and writing again -----------------------------------------------------------------
- */
+/* ---- reading and writing again --------------------------------------------------------------- */
 
 static bool copy_entry(bool upload, sl_entry_reader *reader, sl_buf *out, bool *more,
                        sl_status *st) {
@@ -142,8 +141,7 @@ static void check_message(runner *r, size_t index, sl_dialect dialect, bool from
     sl_buf_free(&out);
 }
 
-/* ---- our server --------------------------------------------------------------------------------
- */
+/* ---- our server ------------------------------------------------------------------------------ */
 
 static bool open_file(void *ctx, const sl_bind_request *request, sl_server_file **file,
                       sl_access *access, sl_status *st) {
@@ -270,8 +268,7 @@ static void replay_client(runner *r, size_t c, sl_str wire) {
     take_all(r);
 }
 
-/* ---- one conversation --------------------------------------------------------------------------
- */
+/* ---- one conversation ------------------------------------------------------------------------ */
 
 /* Where we follow the documents and not the reference, or a recording depends on timing. */
 static const struct {
