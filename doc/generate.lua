@@ -17,6 +17,7 @@ local PAGES = {
     { "loop", "lua/syncline/loop.lua", "The event loop" },
     { "exchange", "lua/syncline/exchange.lua", "Import and export" },
     { "changeset", "lua/syncline/changeset.lua", "Looking into changesets" },
+    { "transform", "lua/syncline/transform.lua", "Merging changesets" },
     { "sim", "lua/syncline/sim.lua", "Simulating a server and clients" },
 }
 
