@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_TURN = 64, MAX_CONNECTIONS = 10000, RETRY_MS = 100 };
+enum { ACCEPTS_PER_TURN = 64, MAX_CONNECTIONS = 10000, SPARE_DESCRIPTORS = 64, RETRY_MS = 100 };
 
 /* Invariant: `count` is the number of living streams whose `listener` is this one. */
 struct sl_listener {
@@ -217,6 +217,12 @@ sl_listener *sl_listener_new(sl_loop *loop, const sl_listener_options *options, 
                        .max_per_address = options->max_per_address,
                        .port = bound_port(fd)};
     l->max_connections = options->max_connections ? options->max_connections : MAX_CONNECTIONS;
+    /* libwebsockets cannot watch more descriptors than the process may have; some are for others.
+     */
+    long open_max = sysconf(_SC_OPEN_MAX);
+    if (open_max > 2 * SPARE_DESCRIPTORS &&
+        l->max_connections > (size_t)open_max - SPARE_DESCRIPTORS)
+        l->max_connections = (size_t)open_max - SPARE_DESCRIPTORS;
     l->handshake_ms = options->handshake_ms ? options->handshake_ms : SL_HANDSHAKE_TIMEOUT_MS;
     l->retry.fire = on_retry;
     l->retry.ctx = l;

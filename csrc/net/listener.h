@@ -11,7 +11,7 @@ typedef struct sl_listener_options {
     uint16_t port;            /* 0 = any free one */
     const sl_tls_server *tls; /* borrowed for the call; NULL = plain */
     size_t high_water;        /* of its streams; 0 = 1 MiB */
-    size_t max_connections;   /* 0 = 10,000; what comes beyond is closed at once */
+    size_t max_connections;   /* 0 = 10,000; never more than open files; beyond: closed */
     size_t max_per_address;   /* 0 = no limit */
     int handshake_ms;         /* for TLS; 0 = 10 s */
     /* A peer has arrived (TLS may still be under way). Sets events and context of `stream` with

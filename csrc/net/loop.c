@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* Timers are kept in a heap of our own instead of in libwebsockets' sorted list: its libuv plugin
  * (4.1.6) re-arms its uv timer only after a socket event, so a timer set from outside would be
@@ -23,6 +25,24 @@ static void on_sul(lws_sorted_usec_list_t *sul) {
     (void)sul;
 }
 
+/* libwebsockets makes two tables of all descriptors the process may have, some 16 MiB where that is
+ * a million. So it sees a lower limit while it looks. */
+static struct lws_context *create_context(sl_loop *loop,
+                                          const struct lws_context_creation_info *info) {
+    struct rlimit own, low;
+    bool lower = getrlimit(RLIMIT_NOFILE, &own) == 0 && own.rlim_cur > SL_LOOP_DESCRIPTORS;
+    if (lower) {
+        low = own;
+        low.rlim_cur = SL_LOOP_DESCRIPTORS;
+        lower = setrlimit(RLIMIT_NOFILE, &low) == 0;
+    }
+    long open_max = sysconf(_SC_OPEN_MAX);
+    loop->max_fd = open_max > 0 && open_max < INT_MAX ? (int)open_max : SL_LOOP_DESCRIPTORS;
+    struct lws_context *lws = lws_create_context(info);
+    if (lower) setrlimit(RLIMIT_NOFILE, &own);
+    return lws;
+}
+
 static struct lws_context *make_context(sl_loop *loop, bool with_uv) {
     struct lws_context_creation_info info;
     void *foreign[1] = {&loop->uv};
@@ -35,7 +55,7 @@ static struct lws_context *make_context(sl_loop *loop, bool with_uv) {
     }
     info.gid = -1;
     info.uid = -1;
-    struct lws_context *lws = lws_create_context(&info);
+    struct lws_context *lws = create_context(loop, &info);
     if (!lws) return NULL;
     info.protocols = sl_watch_protocols;
     info.vhost_name = "sl";

@@ -11,7 +11,8 @@ enum {
     SL_LOOP_SIGNALS = 8,
     /* One whole TLS record fits, so that no decrypted bytes stay behind inside OpenSSL, where the
      * kernel would not tell of them. */
-    SL_LOOP_READ_SIZE = 32 * 1024
+    SL_LOOP_READ_SIZE = 32 * 1024,
+    SL_LOOP_DESCRIPTORS = 64 * 1024
 };
 
 struct sl_client_tls;
@@ -32,6 +33,7 @@ struct sl_loop {
     void (*on_log)(void *ctx, const char *text);
     void *log_ctx;
     struct lws_context *lws;
+    int max_fd; /* descriptors from here on cannot be watched */
     bool uv_on, stepping, freeing;
     bool touched; /* descriptors changed outside a step: the kernel does not know yet */
     uv_loop_t uv;

@@ -72,11 +72,14 @@ bool sl_watch_open(sl_watch *watch, sl_loop *loop, int fd, void (*ready)(void *c
     watch->fd = fd;
     memset(&desc, 0, sizeof desc);
     desc.filefd = fd;
-    watch->wsi = lws_adopt_descriptor_vhost(loop->vhost, LWS_ADOPT_RAW_FILE_DESC, desc, "sl", NULL);
+    if (fd < loop->max_fd)
+        watch->wsi =
+            lws_adopt_descriptor_vhost(loop->vhost, LWS_ADOPT_RAW_FILE_DESC, desc, "sl", NULL);
     if (!watch->wsi) {
         close(fd);
         watch->fd = -1;
-        return sl_fail_memory(st);
+        return sl_fail(st, SL_ERR_CONNECTION, "",
+                       "no more sockets can be watched; raise the limit on open files");
     }
     lws_set_opaque_user_data(watch->wsi, watch);
     loop->touched = true;
