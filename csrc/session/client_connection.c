@@ -536,8 +536,12 @@ static int64_t earlier(int64_t a, int64_t b) {
 
 int64_t sl_client_connection_deadline(const sl_client_connection *c) {
     int64_t at = SL_CLIENT_NEVER;
-    for (size_t i = 0; i < c->session_count; i++)
-        at = earlier(at, earlier(c->sessions[i]->resume_at, c->sessions[i]->ack_at));
+    for (size_t i = 0; i < c->session_count; i++) {
+        const sl_client_session *s = c->sessions[i];
+        /* Until the binding is over its end is waited for, not the time. */
+        if (sl_client_binding_over(s)) at = earlier(at, s->resume_at);
+        at = earlier(at, s->ack_at);
+    }
     if (c->state == SL_CONNECTION_DISCONNECTED) return wanted(c) ? earlier(at, c->retry_at) : at;
     if (c->state == SL_CONNECTION_CONNECTING) return earlier(at, c->connect_deadline);
     return earlier(at, earlier(c->linger_at, earlier(c->ping_at, c->pong_deadline)));
