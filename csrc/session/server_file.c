@@ -117,6 +117,7 @@ void sl_file_member_identify(sl_file_member *member, const sl_client_file *row,
                              sl_cursor *threshold) {
     member->ident = row->ident;
     member->progress = (sl_cursor){row->client_version, row->reciprocal_base};
+    member->feature_level = row->feature_level;
     *threshold = member->progress;
     for (sl_client_work *w = member->file->work; w; w = w->next)
         if (w->ident == row->ident && w->progress.own > threshold->own) *threshold = w->progress;

@@ -23,13 +23,14 @@ typedef struct sl_member_vtbl {
 } sl_member_vtbl;
 
 /* Part of a session. `file` is NULL when it belongs to none; `ident` is 0 until IDENT was accepted;
- * `progress` is the committed upload progress then. */
+ * `progress` and `feature_level` (7.6) are what the client's row says then. */
 struct sl_file_member {
     const sl_member_vtbl *vtbl;
     sl_server_file *file;
     sl_file_member *next, *previous;
     uint64_t ident;
     sl_cursor progress;
+    uint64_t feature_level;
 };
 
 void sl_file_member_join(sl_file_member *member, sl_server_file *file);

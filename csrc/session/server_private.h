@@ -46,8 +46,7 @@ typedef struct sl_server_session {
     uint64_t ident; /* owed by SEND_IDENT */
     int64_t salt;
 
-    uint64_t feature_level; /* of the client file (7.6) */
-    sl_cursor download;     /* sent so far: server version, client version */
+    sl_cursor download; /* sent so far: server version, client version */
     bool download_sent;
     uint64_t sent_latest;       /* latest server version of the last DOWNLOAD */
     sl_cursor threshold;        /* T of 3.5 */

@@ -196,7 +196,7 @@ bool sl_server_session_bind(sl_server_connection *c, const sl_client_message *ms
 static bool level_is_too_high(const sl_server_session *session) {
     int level = sl_server_history_level(sl_server_file_history(session->file));
     int version = session->connection->options.dialect.version;
-    return level > 3 && version < level && session->feature_level < (uint64_t)level;
+    return level > 3 && version < level && session->member.feature_level < (uint64_t)level;
 }
 
 bool sl_server_session_check_level(sl_server_session *session) {
@@ -244,7 +244,7 @@ static bool receive_ident(sl_server_session *session, const sl_msg_client_ident 
         return false;
     }
     if (!take_over(session, msg->file_ident)) return true;
-    session->feature_level = row.feature_level;
+    session->member.feature_level = row.feature_level;
     if (!sl_server_session_check_level(session)) return true;
     session->phase = SL_PHASE_ACTIVE;
     session->download = claim.download;

@@ -143,6 +143,15 @@ static void settle_progress(sl_server_file *file, const sl_client_work *work) {
         member->progress.other = work->progress.other;
 }
 
+/* Who has raised the level of the file can read what it wrote (7.6). */
+static void settle_level(sl_server_file *file, uint64_t ident) {
+    sl_file_member *member = sl_server_file_member(file, ident);
+    sl_client_file row;
+    bool found = false;
+    if (member && sl_server_history_client(file->history, ident, &row, &found, NULL) && found)
+        member->feature_level = row.feature_level;
+}
+
 static void tell_news(sl_server_file *file, uint64_t added) {
     if (added == 0) return;
     for (sl_file_member *m = file->members, *next; m; m = next) {
@@ -156,11 +165,14 @@ static void tell_news(sl_server_file *file, uint64_t added) {
 bool sl_server_file_work(sl_server_file *file, sl_status *st) {
     uint64_t added = 0;
     bool excluded = true, ok = true;
+    int level = sl_server_history_level(file->history);
     while (ok && excluded && sl_server_file_waiting(file))
         ok = attempt(file, &added, &excluded, st);
     if (ok) {
         while (file->work) {
             settle_progress(file, file->work);
+            if (sl_server_history_level(file->history) != level)
+                settle_level(file, file->work->ident);
             sl_client_work_drop(file, &file->work);
         }
         tell_idents(file);

@@ -266,11 +266,33 @@ static void files_with_newer_features_are_closed_to_older_clients(void **state) 
     assert_int_equal(c.dl_sv, 0);
     raw_free(&c);
     raw_connect(&c, &o.rig, 5);
-    raw_say(&c, "bind 1 3 0 0 0\n\"p\"");
-    raw_say(&c, "unbind 1\n");
+    raw_say(&c, "bind 1 3 0 1 0\n\"p\"");
+    raw_work(&c);
+    raw_clear(&c);
+    raw_say(&c, "ident 1 5 %lld 0 0 0 0\n", (long long)c.salt);
+    assert_int_equal(raw_error(&c), 201);
     raw_free(&c);
     raw_free(&b);
     one_end(&o);
+}
+
+static void who_wrote_a_newer_feature_can_read_it(void **state) {
+    (void)state;
+    server_rig rig;
+    raw_client a;
+    rig_init(&rig);
+    raw_connect(&a, &rig, 5);
+    raw_bind_new(&a, "\"p\"");
+    raw_commit(&a, 5, 0, "asymmetric P(_id:int)");
+    assert_int_equal(raw_error(&a), 0);
+    assert_int_equal(a.ul_cv, 5);
+    raw_say(&a, "unbind 1\n");
+    raw_say(&a, "bind 1 3 0 0 0\n\"p\"");
+    raw_clear(&a);
+    say_ident(&a, "2 S 1 5 1 L", &a);
+    assert_int_equal(raw_error(&a), 0);
+    raw_free(&a);
+    rig_free(&rig);
 }
 
 static void silence_of_half_an_hour_ends_a_connection(void **state) {
@@ -403,6 +425,7 @@ int main(void) {
         cmocka_unit_test(historic_messages_are_answered),
         cmocka_unit_test(second_tier_servers_may_speak_for_others),
         cmocka_unit_test(files_with_newer_features_are_closed_to_older_clients),
+        cmocka_unit_test(who_wrote_a_newer_feature_can_read_it),
         cmocka_unit_test(silence_of_half_an_hour_ends_a_connection),
         cmocka_unit_test(ends_are_told_in_the_way_the_client_understands),
         cmocka_unit_test(wrong_frames_close_the_connection),
