@@ -8,7 +8,7 @@
 
 #define SL_NO_SLOT UINT32_MAX
 
-/* A property as stored. `number` is unique in its class for ever. A retired property was erased but
+/* A property as stored. `number` is unique in its class. A retired property was erased but
  * its number and stored name stay taken, because old content may still carry them. */
 typedef struct sl_cat_property {
     sl_property def; /* `index` unused; strings in the catalogue's arena */

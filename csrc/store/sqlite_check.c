@@ -96,6 +96,8 @@ static void check_catalogue(checker *check) {
                 " AND name NOT IN (SELECT table_name FROM _sl_classes"
                 " WHERE table_name IS NOT NULL)",
                 "a table that belongs to no class");
+    check_query(check, "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+                "a trigger, which changes data behind the history");
     check_query(check,
                 "SELECT c.table_name || '.' || i.name FROM _sl_classes c,"
                 " pragma_table_info(c.table_name) i WHERE i.name <> c.key_column AND NOT EXISTS"

@@ -135,12 +135,13 @@ static bool use_log(sl_sqlite_store *store, const sl_sqlite_options *options, sl
 }
 
 static bool configure(sl_sqlite_store *store, const sl_sqlite_options *options, sl_status *st) {
-    char sql[200];
+    char sql[300];
     sqlite3_extended_result_codes(store->db, 1);
     sqlite3_busy_timeout(store->db, (int)(options->busy_ms ? options->busy_ms : DEFAULT_BUSY_MS));
     sqlite3_snprintf(sizeof sql, sql,
                      "PRAGMA cache_size = -%u; PRAGMA temp_store = MEMORY;"
-                     "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST",
+                     "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST;"
+                     "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
                      options->cache_kib ? options->cache_kib : (uint32_t)DEFAULT_CACHE_KIB);
     return sl_sqlite_exec(store, sql, "opening", st);
 }

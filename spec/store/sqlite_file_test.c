@@ -389,6 +389,7 @@ static void the_check_finds_what_is_wrong(void **state) {
     static const char *const edits[] = {
         "DELETE FROM _sl_links WHERE target_key = 50",
         "CREATE TABLE stray(a)",
+        "CREATE TRIGGER stray AFTER INSERT ON C BEGIN SELECT 1; END",
         "ALTER TABLE C ADD COLUMN stray",
         "UPDATE C SET many = '[' WHERE _id = 3",
         "UPDATE C SET one = 'text' WHERE _id = 3",
