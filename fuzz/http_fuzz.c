@@ -1,5 +1,5 @@
-/* HTTP heads and bodies as requests (first byte even) or answers; pieces by the second byte. What is
- * accepted whole must be accepted in pieces, with the same body size. */
+/* HTTP heads and bodies as requests (first byte even) or answers; pieces by the second byte. What
+ * is accepted whole must be accepted in pieces, with the same body size. */
 #include <stdlib.h>
 
 #include "net/http_reader.h"

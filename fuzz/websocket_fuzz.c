@@ -1,5 +1,5 @@
-/* WebSocket frames, either role (first byte), in pieces by the second byte: the events must not depend
- * on the cuts, and nothing may be larger than the limit. */
+/* WebSocket frames, either role (first byte), in pieces by the second byte: the events must not
+ * depend on the cuts, and nothing may be larger than the limit. */
 #include <stdlib.h>
 
 #include "net/system_env.h"
