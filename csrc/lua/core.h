@@ -5,20 +5,18 @@
 
 #include "lua/compat.h"
 
-#define SL_LUA_PART __attribute__((weak))
-
 SL_LUA_EXPORT int luaopen_syncline_core(lua_State *L);
 
-SL_LUA_PART int sl_lua_open_auth(lua_State *L);
-SL_LUA_PART int sl_lua_open_changeset(lua_State *L);
-SL_LUA_PART int sl_lua_open_client(lua_State *L);
-SL_LUA_PART int sl_lua_open_ejson(lua_State *L);
-SL_LUA_PART int sl_lua_open_json(lua_State *L);
-SL_LUA_PART int sl_lua_open_net(lua_State *L);
-SL_LUA_PART int sl_lua_open_protocol(lua_State *L);
-SL_LUA_PART int sl_lua_open_realm(lua_State *L);
-SL_LUA_PART int sl_lua_open_server(lua_State *L);
-SL_LUA_PART int sl_lua_open_store(lua_State *L);
-SL_LUA_PART int sl_lua_open_transform(lua_State *L);
+int sl_lua_open_auth(lua_State *L);
+int sl_lua_open_changeset(lua_State *L);
+int sl_lua_open_client(lua_State *L);
+int sl_lua_open_ejson(lua_State *L);
+int sl_lua_open_json(lua_State *L);
+int sl_lua_open_net(lua_State *L);
+int sl_lua_open_protocol(lua_State *L);
+int sl_lua_open_realm(lua_State *L);
+int sl_lua_open_server(lua_State *L);
+int sl_lua_open_store(lua_State *L);
+int sl_lua_open_transform(lua_State *L);
 
 #endif

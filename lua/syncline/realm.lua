@@ -125,9 +125,9 @@ function Realm:write(fn, ...)
     local began, message, code = handle:begin()
     if not began then return nil, message, code end
     local arguments = { n = select("#", ...), ... }
-    local ok, out = pack(xpcall(function()
+    local ok, out = pack(pcall(function()
         return fn(self, unpack(arguments, 1, arguments.n))
-    end, trace))
+    end))
     if not ok then
         handle:rollback()
         refresh_classes(self)
