@@ -1,5 +1,6 @@
 /* Nothing committed is lost: processes killed at random moments, and power lost at random moments,
  * where what was not flushed is gone. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -16,6 +17,7 @@ static struct {
     bool on;
     char prefix[300]; /* files whose names begin so */
     unsigned log_flushes, file_flushes;
+    unsigned fail_write, fail_flush; /* count down to the call that fails, 0 = none */
 } disk;
 
 static bool copy_file(const char *from, const char *to) {
@@ -32,30 +34,60 @@ static bool copy_file(const char *from, const char *to) {
     return size == 0;
 }
 
-static void note_flush(int fd) {
-    char link[64], path[600], shadow[620];
+/* The path of a watched file behind `fd`, or false. */
+static bool watched(int fd, char path[600]) {
+    char link[64];
+    if (!disk.on) return false;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t size = readlink(link, path, sizeof path - 1);
-    if (!disk.on || size < 0) return;
+    ssize_t size = readlink(link, path, 599);
+    if (size < 0) return false;
     path[size] = 0;
-    if (strncmp(path, disk.prefix, strlen(disk.prefix)) != 0) return;
-    if (strcmp(path + size - 4, "-wal") == 0)
+    return strncmp(path, disk.prefix, strlen(disk.prefix)) == 0 && !strstr(path, ".lock");
+}
+
+static bool is_log(const char *path) {
+    return strcmp(path + strlen(path) - 4, "-wal") == 0;
+}
+
+/* True if this call is the one to fail. */
+static bool strikes(unsigned *countdown) {
+    if (*countdown == 0 || --*countdown > 0) return false;
+    errno = EIO;
+    return true;
+}
+
+static bool note_flush(int fd) {
+    char path[600], shadow[620];
+    if (!watched(fd, path)) return true;
+    if (strikes(&disk.fail_flush)) return false;
+    if (is_log(path))
         disk.log_flushes++;
     else
         disk.file_flushes++;
     snprintf(shadow, sizeof shadow, "%s.flushed", path);
     copy_file(path, shadow);
+    return true;
 }
 
 /* These stand before the C library's for all of the process, SQLite too. */
-__attribute__((visibility("default"))) int fsync(int fd) {
-    note_flush(fd);
-    return (int)syscall(SYS_fsync, fd);
+#define EXPORTED __attribute__((visibility("default")))
+
+EXPORTED int fsync(int fd) {
+    return note_flush(fd) ? (int)syscall(SYS_fsync, fd) : -1;
 }
 
-__attribute__((visibility("default"))) int fdatasync(int fd) {
-    note_flush(fd);
-    return (int)syscall(SYS_fdatasync, fd);
+EXPORTED int fdatasync(int fd) {
+    return note_flush(fd) ? (int)syscall(SYS_fdatasync, fd) : -1;
+}
+
+EXPORTED ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) {
+    char path[600];
+    if (watched(fd, path) && strikes(&disk.fail_write)) return -1;
+    return syscall(SYS_pwrite64, fd, data, size, at);
+}
+
+EXPORTED ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
+    return pwrite64(fd, data, size, at);
 }
 
 /* --- a program of transactions that touch everything --- */
@@ -148,6 +180,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     world *w = *state;
     disk.on = false;
+    disk.fail_write = disk.fail_flush = 0;
     if (w->store) close_world(w);
     temp_dir_remove(&w->dir);
     free(w);
@@ -274,6 +307,81 @@ static void only_durable_commits_and_sync_wait_for_the_disk(void **state) {
     assert_int_equal(disk.file_flushes, 0);
 }
 
+/* One transaction; false if a call failed, the reason in `st`. */
+static bool try_version(world *w, uint64_t version, sl_status *st) {
+    sl_store *store = w->store;
+    sl_history_entry entry = an_entry(version, "some changeset", "o");
+    entry.cumulative_size = 14 * version;
+    sl_client_file row = a_client(version);
+    maker *m = &w->m;
+    bool ok = store->vtbl->begin(store, st) && store->vtbl->entry_append(store, &entry, st) &&
+              store->vtbl->reciprocal_put(store, 1, version, SL_STR("x"), st) &&
+              store->vtbl->client_put(store, &row, st) &&
+              store->vtbl->meta_put_int(store, "version", (int64_t)version, st);
+    for (int64_t i = 0; ok && i < OBJECTS; i++) {
+        sl_key key = int_key(i);
+        sl_object *object = make_object(m, w->cls, &key);
+        set_value(m, &object->values[0],
+                  (sl_value){.type = SL_TYPE_INT, .integer = (int64_t)version});
+        set_link(m, add_item(m, &object->values[1]), SL_STR("C"), int_key((int64_t)version));
+        ok = m->source->object_save(m->source->ctx, w->cls, object, st);
+        sl_object_free(m->alloc, object);
+    }
+    ok = ok && store->vtbl->commit(store, true, st);
+    store->vtbl->rollback(store);
+    return ok;
+}
+
+static void a_failed_write_takes_the_transaction_back(void **state) {
+    world *w = *state;
+    open_world(w, w->path);
+    write_version(w, 1, true);
+    watch_disk(w);
+    uint64_t version = 1;
+    unsigned n = 1;
+    for (;; n++) {
+        disk.fail_write = n;
+        sl_status status = SL_STATUS_INIT;
+        bool ok = try_version(w, version + 1, &status);
+        bool struck = disk.fail_write == 0;
+        disk.fail_write = 0;
+        if (ok)
+            version++;
+        else
+            assert_int_equal(status.cls, SL_ERR_STORAGE);
+        assert_true(whole_version(w) == version);
+        if (!struck) break;
+        if (n % 7 == 0) {
+            close_world(w);
+            open_world(w, w->path);
+        }
+    }
+    assert_true(n > 5);
+    close_world(w);
+    open_world(w, w->path);
+    assert_true(whole_version(w) == version);
+}
+
+static void after_a_failed_flush_only_closing_helps(void **state) {
+    world *w = *state;
+    w->large_log = true;
+    open_world(w, w->path);
+    write_version(w, 1, true);
+    watch_disk(w);
+    disk.fail_flush = 1;
+    sl_status status = SL_STATUS_INIT;
+    assert_false(try_version(w, 2, &status));
+    assert_string_equal(status.id, "SYNC");
+    uint64_t first, last;
+    FAILS(SL_ERR_STORAGE, w->store->vtbl->entry_range(w->store, &first, &last, st));
+    FAILS(SL_ERR_STORAGE, w->store->vtbl->begin(w->store, st));
+    FAILS(SL_ERR_STORAGE, w->store->vtbl->sync(w->store, st));
+    close_world(w);
+    open_world(w, w->path);
+    uint64_t version = whole_version(w);
+    assert_true(version == 1 || version == 2);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -282,6 +390,8 @@ int main(void) {
         T(power_loss_takes_no_durable_commit_and_leaves_no_half_one),
         T(a_new_file_survives_power_loss_from_its_first_durable_commit),
         T(only_durable_commits_and_sync_wait_for_the_disk),
+        T(a_failed_write_takes_the_transaction_back),
+        T(after_a_failed_flush_only_closing_helps),
     };
     return cmocka_run_group_tests_name("sqlite crashes", tests, NULL, NULL);
 }
