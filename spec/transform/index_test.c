@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "failing_alloc.h"
+#include "merge_case.h"
 #include "merge_soup.h"
 
 typedef struct outcome {
@@ -172,6 +173,35 @@ static void unrelated_sides_come_back_unchanged(void **state) {
     }
 }
 
+/* An insertion into the outer list that a Clear stops half-way: inner lists before the Clear move,
+ * those behind it do not. */
+static void lists_below_an_outer_list_are_told_apart(void **state) {
+    (void)state;
+    char left[1024] = "ins P1.m[0] 1 |2|; ins P1.m[2][0] 2 |1|; del P1.m[2][0] |2|;"
+                      "ins P1.m[1][0] 3 |1|; P1.m[1][1] = 4 |2|";
+    char right[1024] = "ins P1.m[1][0] 5 |1|; clr P1.m list; ins P1.m[1][0] 6 |1|;"
+                       "ins P1.m[1][1] 7 |2|; del P1.m[1][0] |3|";
+    for (int i = 0; i < 10; i++) {
+        sprintf(left + strlen(left), "; create X%d", i);
+        sprintf(right + strlen(right), "; create Y%d", i);
+    }
+    merge_side local, incoming;
+    case_side(&local, (case_changeset[]){{10, 2, left}, {0, 0, NULL}});
+    case_side(&incoming, (case_changeset[]){{20, 3, right}, {0, 0, NULL}});
+    sl_merge_options plain = {.no_index = true};
+    outcome want = merged(&local, &incoming, &plain), got = merged(&local, &incoming, NULL);
+    same(0, "index", &want, &got, false);
+    outcome_free(&got);
+    outcome_free(&want);
+    want = merged(&incoming, &local, &plain);
+    got = merged(&incoming, &local, NULL);
+    same(0, "index, roles exchanged", &want, &got, false);
+    outcome_free(&got);
+    outcome_free(&want);
+    side_free(&local);
+    side_free(&incoming);
+}
+
 /* Every allocation fails in turn: a clean error each time, and nothing is left behind. */
 static void check_faults(uint64_t seed, size_t instructions) {
     soup s = soup_of(seed, true);
@@ -221,6 +251,7 @@ int main(void) {
         cmocka_unit_test(instructions_that_contradict_each_other),
         cmocka_unit_test(many_instructions_that_contradict_each_other),
         cmocka_unit_test(unrelated_sides_come_back_unchanged),
+        cmocka_unit_test(lists_below_an_outer_list_are_told_apart),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
