@@ -9,7 +9,8 @@
 
 enum { PROGRAM_IDS = 4 };
 
-static inline void program_schema(client_file *file) {
+/* The class Item, inside an open write. */
+static inline bool program_record_schema(sl_realm *realm, sl_status *st) {
     sl_property properties[] = {
         {.name = SL_STR("name"), .type = SL_TYPE_STRING, .target = SL_STR("")},
         {.name = SL_STR("n"), .type = SL_TYPE_INT, .target = SL_STR("")},
@@ -38,7 +39,11 @@ static inline void program_schema(client_file *file) {
                      .properties = properties,
                      .property_count = sizeof properties / sizeof *properties};
     sl_schema_definition definition = {&item, 1};
-    FILE_WRITE(file, sl_record_schema(realm, &definition, NULL, st));
+    return sl_record_schema(realm, &definition, NULL, st);
+}
+
+static inline void program_schema(client_file *file) {
+    FILE_WRITE(file, program_record_schema(realm, st));
 }
 
 /* Number of elements of a collection property; 0 when there is no such object. */

@@ -1,0 +1,99 @@
+/* server.c - the server machine: one file, and the host of its connections. */
+#include "sim/sim_private.h"
+
+/* ---- host callbacks: ctx is the link --------------------------------------------------------- */
+
+static bool open_file(void *ctx, const sl_bind_request *request, sl_server_file **file,
+                      sl_access *access, sl_status *st) {
+    sl_sim_link *link = ctx;
+    (void)request;
+    (void)st;
+    *file = link->sim->file;
+    *access = SL_ACCESS_WRITE;
+    return true;
+}
+
+static void release_file(void *ctx, sl_server_file *file) {
+    (void)ctx;
+    (void)file;
+}
+
+static void trouble(void *ctx, const sl_status *status) {
+    sl_sim_link *link = ctx;
+    sl_sim_log(link->sim, "server: trouble with client %d: %s %d %s", link->client,
+               sl_status_class_name(status->cls), status->code, status->message);
+}
+
+static void on_work(void *ctx, sl_server_file *file) {
+    sl_sim *sim = ctx;
+    (void)file;
+    int64_t soon = sl_sim_soon(sim);
+    if (soon < sim->works_at) sim->works_at = soon;
+}
+
+/* ---- starting and stopping ------------------------------------------------------------------- */
+
+void sl_sim_server_start(sl_sim *sim) {
+    sl_status st = SL_STATUS_INIT;
+    sl_store *store = NULL;
+    sim->server_starts_at = SL_SIM_NEVER;
+    sim->works_at = SL_SIM_NEVER;
+    sim->host.open = open_file;
+    sim->host.release = release_file;
+    sim->host.trouble = trouble;
+    sl_server_file_options options = {
+        .alloc = sim->options.alloc, .env = &sim->clock.env, .on_work = on_work, .ctx = sim};
+    if (!sim->disk) sim->disk = sl_memory_disk_new(sim->options.alloc);
+    bool opened = sim->disk ? sl_memory_disk_open(sim->disk, &store, &st) : sl_fail_memory(&st);
+    if (opened) {
+        if (sim->options.wrap) store = sim->options.wrap(sim->options.ctx, SL_SIM_SERVER, store);
+        sim->file = sl_server_file_open(store, &options, &st);
+        if (!sim->file) store->vtbl->close(store);
+    }
+    if (sim->file) {
+        sl_sim_log(
+            sim, "server: starts at version %llu",
+            (unsigned long long)sl_server_history_version(sl_server_file_history(sim->file)));
+        return;
+    }
+    sl_sim_log(sim, "server: its file does not open: %s", st.message);
+    if (st.cls == SL_ERR_MEMORY) sl_sim_break(sim, &st);
+    sim->server_starts_at = sim->now + 1000;
+}
+
+void sl_sim_server_stop(sl_sim *sim, sl_memory_crash kind, int64_t starts_at) {
+    for (sl_sim_link *link = sim->links; link; link = link->next) {
+        sl_sim_pipe_truncate(&link->down, sl_sim_random(sim) % (link->down.count + 1));
+        sl_sim_link_drop_peer(link, sim->now + (int64_t)(sl_sim_random(sim) % 100));
+    }
+    sim->trap.set = false;
+    sl_memory_disk_fail(sim->disk, 0);
+    sl_memory_disk_crash(sim->disk, kind);
+    sl_server_file_close(sim->file);
+    sim->file = NULL;
+    sim->works_at = SL_SIM_NEVER;
+    sim->server_starts_at = starts_at;
+}
+
+void sl_sim_server_free(sl_sim *sim) {
+    sl_server_file_close(sim->file);
+    sl_memory_disk_free(sim->disk);
+    sl_memory_disk_free(sim->backup);
+}
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+int64_t sl_sim_server_next(const sl_sim *sim) {
+    return sim->works_at < sim->server_starts_at ? sim->works_at : sim->server_starts_at;
+}
+
+void sl_sim_server_step(sl_sim *sim) {
+    sl_status st = SL_STATUS_INIT;
+    if (sim->server_starts_at <= sim->now) sl_sim_server_start(sim);
+    if (!sim->file || sim->works_at > sim->now) return;
+    sim->works_at = SL_SIM_NEVER;
+    if (sl_server_file_work(sim->file, &st)) return;
+    sl_sim_log(sim, "server: work failed: %s %s", st.id, st.message);
+    if (st.cls != SL_ERR_STORAGE) sl_sim_break(sim, &st);
+    sim->works_at = sim->now + 500;
+}

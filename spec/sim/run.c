@@ -1,0 +1,213 @@
+#include "run.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "mutation.h"
+#include "protocol/errors.h"
+
+typedef struct run_world {
+    const program *program;
+    sl_sim *sim;
+    model model;
+    FILE *log;
+    bool down[SL_SIM_MAX_CLIENTS]; /* was down when last looked at */
+} run_world;
+
+enum { QUIET_LIMIT_MS = 2 * 3600 * 1000, MAX_MESSAGE_SLACK = 300000 };
+
+/* ---- callbacks ------------------------------------------------------------------------------- */
+
+static void on_log(void *ctx, int64_t now, const char *line) {
+    run_world *w = ctx;
+    fprintf(w->log, "%9" PRId64 " %s\n", now, line);
+}
+
+/* Errors that the faults of the run explain. All others are found bugs. */
+static bool explained(const run_world *w, const sl_client_error *error) {
+    const model *m = &w->model;
+    switch (error->cls) {
+    case SL_ERR_STORAGE:
+        return m->faults;
+    case SL_ERR_SESSION:
+        if (error->client_reset) return m->restores > 0 && error->code != 212;
+        return error->try_again && (m->faults || m->crashes);
+    case SL_ERR_CONNECTION:
+        return error->try_again;
+    default:
+        return false;
+    }
+}
+
+static void on_error(void *ctx, int client, const sl_client_error *error) {
+    run_world *w = ctx;
+    if (!explained(w, error))
+        model_violated(&w->model, "client %d was told: %s %d %s: %s", client,
+                       sl_status_class_name(error->cls), error->code, error->name, error->message);
+}
+
+static void on_closing(void *ctx, int client) {
+    run_world *w = ctx;
+    w->down[client] = true;
+}
+
+static sl_store *on_wrap(void *ctx, int who, sl_store *store) {
+    (void)ctx;
+    return mutation_wrap_store(who, store);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static void set_link(run_world *w, const sim_step *s, sl_status *st) {
+    static const sl_sim_link_options kinds[] = {
+        {5, 0, 0, 0}, {20, 60, 0, 0}, {5, 300, 0, 0}, {10, 10, 500, 0}, {5, 5, 0, 20000}};
+    sl_sim_set_link(w->sim, s->who, &kinds[s->a], st);
+}
+
+static void back_up(run_world *w, bool restore, sl_status *st) {
+    if (!sl_sim_server(w->sim)) return;
+    if (!restore) {
+        model_on_backup(&w->model, w->sim);
+        sl_sim_backup(w->sim, st);
+        return;
+    }
+    sl_status none = SL_STATUS_INIT;
+    model_on_restore(&w->model, w->sim);
+    if (!sl_sim_restore(w->sim, &none)) {
+        if (none.cls == SL_ERR_USAGE)
+            w->model.restores--;
+        else
+            *st = none;
+    }
+}
+
+static void do_step(run_world *w, const sim_step *s, sl_status *st) {
+    sl_sim *sim = w->sim;
+    model *m = &w->model;
+    if (s->kind >= STEP_CRASH && s->kind <= STEP_CRASH_AT) m->crashes = true;
+    if (s->kind == STEP_FAIL_AT || s->kind == STEP_FULL || s->kind == STEP_CRASH_AT)
+        m->faults = true;
+    switch (s->kind) {
+    case STEP_WRITE:
+        model_do_write(m, sim, s);
+        break;
+    case STEP_SERVER_WRITE:
+        model_do_server_write(m, sim, s);
+        break;
+    case STEP_SCHEMA:
+        model_do_schema(m, sim, s);
+        break;
+    case STEP_PASS:
+        sl_sim_advance(sim, s->b, st);
+        break;
+    case STEP_CUT:
+        sl_sim_cut_link(sim, s->who, (sl_sim_cut)s->a, s->b, st);
+        break;
+    case STEP_OFFLINE:
+        sl_sim_disconnect(sim, s->who, st);
+        break;
+    case STEP_ONLINE:
+        sl_sim_connect(sim, s->who, st);
+        break;
+    case STEP_PAUSE:
+    case STEP_RESUME:
+        sl_sim_pause(sim, s->who, s->kind == STEP_PAUSE, st);
+        break;
+    case STEP_CRASH:
+        sl_sim_crash(sim, s->who, (sl_memory_crash)s->a, s->b, st);
+        break;
+    case STEP_CRASH_AT:
+        sl_sim_crash_at(sim, s->who, (uint64_t)s->b, (sl_memory_crash)s->a, st);
+        break;
+    case STEP_FAIL_AT:
+        sl_sim_fail_at(sim, s->who, (uint64_t)s->b, st);
+        break;
+    case STEP_FULL:
+        sl_sim_limit_disk(sim, s->who, (uint64_t)s->b, st);
+        break;
+    case STEP_ROOM:
+        sl_sim_limit_disk(sim, s->who, UINT64_MAX, st);
+        break;
+    case STEP_CLOCK:
+        sl_sim_set_clock(sim, s->who, s->b, st);
+        break;
+    case STEP_VERSION:
+        sl_sim_set_version(sim, s->who, s->a, st);
+        break;
+    case STEP_LINK:
+        set_link(w, s, st);
+        break;
+    default:
+        back_up(w, s->kind == STEP_RESTORE, st);
+        break;
+    }
+}
+
+/* Clients that have come back lost what their disks lost. */
+static void look(run_world *w) {
+    for (int i = 0; i < w->program->clients; i++)
+        if (w->down[i] && sl_sim_history(w->sim, i)) {
+            w->down[i] = false;
+            model_after_crash(&w->model, w->sim, w->program, i);
+        }
+    model_look(&w->model, w->sim);
+}
+
+static void show_step(const run_world *w, size_t i) {
+    program one = *w->program;
+    one.steps += i;
+    one.count = 1;
+    fprintf(w->log, "--- ");
+    program_print(&one, w->log);
+}
+
+static void end(run_world *w, sl_status *st) {
+    bool quiet = false;
+    if (!sl_sim_settle(w->sim, QUIET_LIMIT_MS, &quiet, st)) return;
+    look(w);
+    if (!quiet) {
+        char states[200] = "";
+        for (int i = 0; i < w->program->clients; i++)
+            snprintf(states + strlen(states), sizeof states - strlen(states), " %s",
+                     sl_sim_session_state(w->sim, i));
+        model_violated(&w->model, "stuck; sessions:%s", states);
+        return;
+    }
+    model_check(&w->model, w->sim);
+    if (sl_sim_peak(w->sim) > w->program->buffer + MAX_MESSAGE_SLACK)
+        model_violated(&w->model, "%zu bytes were on their way at once", sl_sim_peak(w->sim));
+}
+
+void run_program(const program *p, FILE *log, run_result *result) {
+    run_world w = {.program = p, .log = log};
+    sl_status st = SL_STATUS_INIT;
+    sl_sim_options options = {.seed = p->seed,
+                              .clients = p->clients,
+                              .fast_commits = p->fast_commits,
+                              .jitter_ms = p->jitter,
+                              .buffer = p->buffer,
+                              .ctx = &w,
+                              .log = log ? on_log : NULL,
+                              .error = on_error,
+                              .closing = on_closing,
+                              .wrap = mutation_active() ? on_wrap : NULL};
+    *result = (run_result){.ok = false};
+    mutation_run_begins();
+    w.sim = sl_sim_new(&options, &st);
+    for (size_t i = 0; w.sim && i < p->count && !st.cls && !w.model.why[0]; i++) {
+        if (log) show_step(&w, i);
+        do_step(&w, &p->steps[i], &st);
+        look(&w);
+    }
+    if (w.sim && !st.cls && !w.model.why[0]) end(&w, &st);
+    if (st.cls) model_violated(&w.model, "broken: %s", st.message);
+    result->ok = w.model.why[0] == 0;
+    memcpy(result->why, w.model.why, sizeof result->why);
+    result->writes = w.model.count;
+    for (int i = 0; w.sim && i < p->clients; i++)
+        result->resets += sl_sim_resets(w.sim, i);
+    sl_sim_free(w.sim);
+    model_free(&w.model);
+}
