@@ -29,9 +29,10 @@ typedef struct sl_sqlite_options {
  *   FULL     no space left
  *   IO       any other failure of the operating system
  *
- * or SL_ERR_MEMORY. Every other function of the store may fail with these, too, and with "SYNC":
- * flushing failed after a commit, so nobody knows what would survive a loss of power; the store
- * then refuses every call but close. */
+ * or SL_ERR_MEMORY. A class with more properties than a table has columns is refused with "LIMIT"
+ * when the property is added. Every other function of the store may fail with these, too, and with
+ * "SYNC": flushing failed after a commit, so nobody knows what would survive a loss of power; the
+ * store then refuses every call but close. */
 bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store **out,
                     sl_status *st);
 
