@@ -2,6 +2,7 @@
 
 local core = require("syncline.core")
 local loop = require("syncline.loop")
+local reset = require("syncline.reset")
 local Session = require("syncline.session")
 
 local client = {}
@@ -235,7 +236,7 @@ local function new_connection(options)
     local message, code
     self.core, message, code = core.client.connection({
         route = options.route, token = options.token or "", route_verified = true,
-        ping_period = options.ping_period, pong_timeout = options.pong_timeout, connect_timeout = options.connect_timeout,
+        ack_delay = options.ack_delay or 0.2, ping_period = options.ping_period, pong_timeout = options.pong_timeout, connect_timeout = options.connect_timeout,
         min_version = options.min_version, max_version = options.max_version,
     })
     if not self.core then return nil, message, code end
@@ -302,6 +303,8 @@ end
 ---returns a fresh one), or `user` (see `syncline.app`); `partition` (the value that names the realm on
 ---the server); `tls = {ca = file, min = "1.2", verify = false}`; `on_error(problem, session)`,
 ---`on_state(state, delay)`, `on_connection_state(state, delay)`, `on_log(level, text)`;
+---`client_reset` (what happens when the server no longer knows the file: `"recover_or_discard"`, the default,
+---`"recover"`, `"discard"` or `"manual"`, or `{mode =, before = fn(realm), after = fn(realm, result)}`);
 ---`paused` (start paused); `upload = false` (download only); `upload_delay = false` (do not wait for the
 ---first download before uploading).
 ---@param realm syncline.Realm
@@ -311,6 +314,7 @@ end
 ---@return string|number|nil code
 function client.attach(realm, options)
     check_options(options)
+    local client_reset = reset.options(options.client_reset)
     local wanted = connection_options(options)
     local connection = connections[wanted.key]
     if not connection then
@@ -326,10 +330,11 @@ function client.attach(realm, options)
     local self = Session._new({
         realm = realm, core = session, connection = connection, partition = options.partition,
         on_error = options.on_error, on_state = options.on_state, on_log = options.on_log,
-        on_connection_state = options.on_connection_state,
+        on_connection_state = options.on_connection_state, client_reset = client_reset,
     })
     connection.sessions[session:number()] = self
     realm.session = self
+    self:watch_reset()
     connection:pump()
     return self
 end

@@ -1,6 +1,8 @@
 -- The session of a synchronised realm: what a program can ask of it and hear from it.
 
+local core = require("syncline.core")
 local loop = require("syncline.loop")
+local reset = require("syncline.reset")
 
 ---@class syncline.Session
 ---@field realm syncline.Realm
@@ -44,14 +46,16 @@ local function wait(self, request_of, timeout)
     if not self.core then return nil, describe(self.last_error) end
     local request, message, code = self.core[request_of](self.core)
     if not request then return nil, message, code end
-    self.waits[request] = "waiting"
+    local this = { state = "waiting", request_of = request_of }
+    self.waits[request] = this
     self.connection:pump()
     local ok, why, number = loop.run(function()
-        return self.waits[request] ~= "waiting" or not self.core or self.stuck or ENDED[self:state()]
+        return this.state ~= "waiting" or not self.core or self.stuck or ENDED[self:state()]
     end, timeout)
-    local result = self.waits[request]
-    self.waits[request] = nil
-    if result == "done" then return true end
+    for at, other in pairs(self.waits) do
+        if other == this then self.waits[at] = nil end
+    end
+    if this.state == "done" then return true end
     if not ok then return nil, out_of_time(self, why), number end
     return nil, describe(self.stuck or self.last_error)
 end
@@ -98,9 +102,11 @@ function Session:restart()
     return ok, message, code
 end
 
----`"unbound"`, `"binding"`, `"active"`, `"suspended"`, `"paused"`, `"inactive"`, `"failed"` or `"closed"`.
+---`"unbound"`, `"binding"`, `"active"`, `"suspended"`, `"paused"`, `"inactive"`, `"failed"`, `"resetting"` (a
+---client reset runs) or `"closed"`.
 ---@return string
 function Session:state()
+    if self.attempt and self.core then return "resetting" end
     return self.core and self.core:state() or "closed"
 end
 
@@ -154,6 +160,10 @@ end
 ---Ends the session; the realm stays open and can go on without sync.
 function Session:close()
     if not self.core then return end
+    if self.attempt then
+        self.attempt:close()
+        self.attempt = nil
+    end
     self.core:close()
     self.connection:remove(self)
     self.core = nil
@@ -178,14 +188,63 @@ local function report(session, problem)
     end
 end
 
+-- A client reset leaves a note in the file, which keeps it from being repeated for ever. It goes when
+-- everything has gone both ways once.
+function Session:watch_reset()
+    if not core.client.reset_pending(self.realm.handle) then return end
+    local open = 2
+    local function on_done()
+        open = open - 1
+        if open == 0 and not self.realm:is_writing() then core.client.reset_finish(self.realm.handle) end
+    end
+    for _, name in ipairs({ "wait_upload", "wait_download" }) do
+        local request = self.core[name](self.core)
+        if request then self.waits[request] = { state = "waiting", request_of = name, on_done = on_done } end
+    end
+end
+
+-- A client reset has come to its end: without `problem` the session goes on under its new ident, and so do
+-- the waits that were on. Called by the reset.
+function Session:end_reset(problem)
+    self.attempt = nil
+    if problem then
+        self.last_error = problem
+        for _, wait_of in pairs(self.waits) do wait_of.state = "given up" end
+        return report(self, problem)
+    end
+    self.core:restart()
+    local waits = self.waits
+    self.waits = {}
+    for _, wait_of in pairs(waits) do
+        local request = self.core[wait_of.request_of](self.core)
+        if request then self.waits[request] = wait_of else wait_of.state = "given up" end
+    end
+    self:watch_reset()
+    self.connection:pump()
+end
+
 local HANDLERS = {
-    error = function(self, event) report(self, event.error) end,
+    error = function(self, event)
+        local problem = event.error
+        if problem.client_reset and not self.attempt then
+            self.last_error = problem
+            if reset.start(self, problem, self.client_reset) then return end
+        end
+        report(self, problem)
+    end,
     integrated = function(self) self.realm:touched() end,
     progress = function(self, event)
         for fn in pairs(self.progress_observers) do fn(event) end
     end,
     wait_done = function(self, event)
-        if self.waits[event.request] then self.waits[event.request] = event.ok and "done" or "given up" end
+        local this = self.waits[event.request]
+        -- During a reset the waits go on; they are asked anew at its end.
+        if not this or (self.attempt and not event.ok) then return end
+        this.state = event.ok and "done" or "given up"
+        if this.on_done then
+            self.waits[event.request] = nil
+            if event.ok then this.on_done() end
+        end
     end,
     session_state = function(self, event)
         if self.on_state then self.on_state(event.state, event.delay) end

@@ -1,0 +1,151 @@
+-- Client reset through the whole module: a server that is put back to an older copy of its files.
+local process = require("support.process")
+local syncline = require("syncline")
+
+local SCHEMA = {
+    {
+        name = "Item", primary_key = "_id",
+        properties = {
+            { name = "_id", type = "int" }, { name = "text", type = "string?" }, { name = "tags", type = "string[]" },
+        },
+    },
+}
+
+describe("client reset", function()
+    local folder, server, realms, problems
+
+    local function start()
+        server = assert(syncline.server.start({ port = 0, storage = folder .. "/server", log = { level = "off" } }))
+    end
+
+    local function stop()
+        server:stop()
+        assert(syncline.run(function() return server.stopped end, 10))
+        server:close()
+        server = nil
+    end
+
+    local function shell(command)
+        local ok = os.execute(command)
+        assert(ok == true or ok == 0, command)
+    end
+
+    local function open(name, client_reset)
+        local realm = assert(syncline.open({
+            path = ("%s/%s.realm"):format(folder, name), schema = SCHEMA,
+            sync = {
+                url = server:url(), token = server:token("default", "user-" .. name), partition = "shared",
+                ca_file = server:ca_file(), client_reset = client_reset,
+                on_error = function(problem) problems[#problems + 1] = problem end,
+            },
+        }))
+        realms[#realms + 1] = realm
+        return realm
+    end
+
+    local function settle(realm)
+        assert(realm:sync_session():wait_for_upload(20))
+        assert(realm:sync_session():wait_for_download(20))
+    end
+
+    -- One item that the server keeps and one that it forgets; then a change that it never saw. The
+    -- server is back, without the second, when this returns.
+    local function prepare(client_reset)
+        start()
+        local realm = open("a", client_reset)
+        assert(realm:write(function() realm:create("Item", { _id = 1, text = "kept", tags = { "old" } }) end))
+        settle(realm)
+        local tls = folder .. "/server"
+        realm:close()
+        stop()
+        shell(("cp -a '%s' '%s.backup'"):format(tls, tls))
+        start()
+        realm = open("a", client_reset)
+        assert(realm:write(function() realm:create("Item", { _id = 2, text = "forgotten" }) end))
+        settle(realm)
+        realm:close()
+        stop()
+        shell(("rm -r '%s' && mv '%s.backup' '%s'"):format(tls, tls, tls))
+        start()
+        realm = assert(syncline.open({ path = folder .. "/a.realm" }))
+        assert(realm:write(function()
+            realm:create("Item", { _id = 3, text = "mine" })
+            realm:object("Item", 1).tags:insert("new")
+        end))
+        realm:close()
+        return open("a", client_reset)
+    end
+
+    local function other_client(name)
+        local other = open(name or "b")
+        settle(other)
+        return other
+    end
+
+    before_each(function()
+        folder, realms, problems = process.folder(), {}, {}
+    end)
+
+    after_each(function()
+        for _, realm in ipairs(realms) do realm:close() end
+        if server then stop() end
+        process.remove_folder(folder)
+    end)
+
+    it("recovers what the server never saw, by itself", function()
+        local calls = {}
+        local realm = prepare({
+            before = function(r) calls.before = r:object("Item", 2).text end,
+            after = function(r, result) calls.after, calls.result = r:object("Item", 2), result end,
+        })
+        settle(realm)
+        assert.same({}, problems)
+        assert.equal("forgotten", calls.before)
+        assert.is_nil(calls.after)
+        assert.is_true(calls.result.recovered)
+        assert.equal("mine", realm:object("Item", 3).text)
+        assert.is_nil(realm:object("Item", 2))
+        assert.equal(2, #realm:object("Item", 1).tags)
+        assert.equal("active", realm:sync_session():state())
+        assert.equal(realm:state(), other_client():state())
+        assert.is_nil(io.open(folder .. "/a.realm.fresh"))
+    end)
+
+    it("discards when told so", function()
+        local realm = prepare("discard")
+        settle(realm)
+        assert.same({}, problems)
+        assert.is_nil(realm:object("Item", 3))
+        assert.equal(1, #realm:object("Item", 1).tags)
+        assert.equal(realm:state(), other_client():state())
+        -- And it goes on, also in a second reset later on.
+        assert(realm:write(function() realm:create("Item", { _id = 9, text = "later" }) end))
+        settle(realm)
+        assert.equal("later", other_client("c"):object("Item", 9).text)
+    end)
+
+    it("leaves everything alone in manual mode", function()
+        local realm = prepare("manual")
+        local ok, _, code = realm:sync_session():wait_for_upload(20)
+        assert.is_nil(ok)
+        assert.is_number(code)
+        assert.is_true(problems[1].client_reset)
+        assert.equal("mine", realm:object("Item", 3).text)
+        assert.equal("forgotten", realm:object("Item", 2).text)
+        assert.equal("inactive", realm:sync_session():state())
+    end)
+
+    it("gives up when the program's preparation fails", function()
+        local realm = prepare({ mode = "recover", before = function() error("no space for a copy") end })
+        local ok, message = realm:sync_session():wait_for_upload(20)
+        assert.is_nil(ok)
+        assert.truthy(message:find("no space for a copy", 1, true))
+        assert.equal("mine", realm:object("Item", 3).text)
+    end)
+
+    it("refuses nonsense", function()
+        start()
+        assert.has_error(function() open("x", "sometimes") end)
+        assert.has_error(function() open("y", { before = 5 }) end)
+    end)
+end)
