@@ -32,6 +32,9 @@ void sl_sim_client_start(sl_sim_client *client) {
         client->starts_at = sim->now + 1000;
         return;
     }
+    if (client->started && sim->options.opened)
+        sim->options.opened(sim->options.ctx, client->number, client->file.history);
+    client->started = true;
     if (!open_session(client, &st)) {
         sl_sim_break(sim, &st);
         return;

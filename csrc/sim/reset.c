@@ -73,8 +73,11 @@ static void run(sl_sim_client *client) {
     }
     if (!ok) {
         sl_sim_log(sim, "client %d: client reset failed: %s %s", client->number, st.id, st.message);
-        client->phase = SL_SIM_RESET_WANTED;
-        client->reset_at = sim->now + RETRY_MS;
+        /* Without a way out it is a person's turn, as with SL_SIM_RESET_MANUAL. */
+        bool again = st.cls != SL_ERR_SESSION;
+        sl_sim_reset_drop(client);
+        client->phase = again ? SL_SIM_RESET_WANTED : SL_SIM_NO_RESET;
+        client->reset_at = again ? sim->now + RETRY_MS : SL_SIM_NEVER;
         return;
     }
     client->resets++;

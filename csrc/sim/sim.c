@@ -8,6 +8,7 @@ enum {
     DEFAULT_JITTER = 3,
     DEFAULT_BUFFER = 65536,
     DEFAULT_LATENCY = 5,
+    ENCOURAGE_MS = 60000,
     MAX_STEPS_AT_ONCE = 200000 /* without time passing: somebody is turning in circles */
 };
 static const int64_t DEFAULT_START = INT64_C(1700000000000);
@@ -235,6 +236,10 @@ static void end_faults(sl_sim *sim) {
         if (client->starts_at < SL_SIM_NEVER) client->starts_at = sim->now;
         client->offline = false;
         sl_sim_pause(sim, i, false, NULL);
+        if (!sim->restored) continue;
+        client->version = 0;
+        if (client->link && client->link->version < SL_PROTOCOL_MAX)
+            sl_sim_cut_link(sim, i, SL_SIM_CUT_BOTH, 0, NULL);
     }
 }
 
@@ -259,7 +264,11 @@ bool sl_sim_settle(sl_sim *sim, int64_t limit_ms, bool *quiet, sl_status *st) {
     end_faults(sim);
     if (!sl_sim_advance(sim, 10, st)) return false;
     encourage(sim);
-    while (result(sim, st) && sim->now < end) {
+    for (int64_t again = sim->now + ENCOURAGE_MS; result(sim, st) && sim->now < end;) {
+        if (sim->now >= again) {
+            encourage(sim);
+            again = sim->now + ENCOURAGE_MS;
+        }
         if (!sl_sim_advance(sim, 200, st)) return false;
         *quiet = sl_sim_quiet(sim);
         if (*quiet) return true;
@@ -499,6 +508,7 @@ bool sl_sim_restore(sl_sim *sim, sl_status *st) {
     if (sim->file) sl_sim_server_stop(sim, SL_CRASH_PROCESS, sim->now);
     sl_memory_disk_free(sim->disk);
     sim->disk = copy;
+    sim->restored = true;
     sim->server_starts_at = sim->now;
     return sl_sim_advance(sim, 0, st);
 }

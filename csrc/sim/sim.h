@@ -45,6 +45,8 @@ typedef struct sl_sim_options {
     void (*error)(void *ctx, int client, const sl_client_error *error);
     /* A client's realm is about to be closed: every pointer into it dies. */
     void (*closing)(void *ctx, int client);
+    /* A client's realm was opened again after a crash; the history may be looked at. */
+    void (*opened)(void *ctx, int client, const sl_client_history *history);
     /* May put another store between `store` and its user (`who`); ownership goes to the returned
      * one. */
     sl_store *(*wrap)(void *ctx, int who, sl_store *store);
@@ -60,7 +62,8 @@ void sl_sim_free(sl_sim *sim);
 /* Since the beginning. */
 int64_t sl_sim_now(const sl_sim *sim);
 bool sl_sim_advance(sl_sim *sim, int64_t ms, sl_status *st);
-/* Ends every fault (links, disks, machines that are down, pauses), connects everybody, and lets
+/* Ends every fault (links, disks, machines that are down, pauses), connects everybody, after a
+ * restored backup with the newest protocol (older ones cannot ask for a client reset), and lets
  * time pass until all is quiet (sl_sim_quiet), at most `limit_ms`. *quiet tells whether it was
  * reached. */
 bool sl_sim_settle(sl_sim *sim, int64_t limit_ms, bool *quiet, sl_status *st);

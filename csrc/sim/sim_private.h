@@ -63,7 +63,7 @@ typedef struct sl_sim_client {
     uint64_t attempt;
     int64_t connects_at; /* an attempt begins, or fails */
     int64_t starts_at;   /* the machine is down until then */
-    bool offline, paused;
+    bool started, offline, paused;
     int version;
     sl_sim_link_options link_options;
     sl_sim_trap trap;
@@ -86,6 +86,7 @@ struct sl_sim {
     sl_server_host host;
     sl_memory_disk *disk, *backup;
     sl_server_file *file;
+    bool restored; /* at least once */
     int64_t server_starts_at, works_at;
     sl_sim_trap trap;
     sl_sim_link *links;

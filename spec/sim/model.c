@@ -215,6 +215,11 @@ static bool server_has(sl_sim *sim, int64_t id) {
     return exists;
 }
 
+bool model_server_ready(sl_sim *sim) {
+    const sl_realm *realm = sl_server_file_realm(sl_sim_server(sim));
+    return sl_realm_class(realm, SL_STR("Item")) && sl_realm_class(realm, SL_STR("Count"));
+}
+
 void model_on_backup(model *m, sl_sim *sim) {
     for (size_t i = 0; i < m->count; i++)
         m->writes[i].in_backup = server_has(sim, m->writes[i].id);
@@ -232,9 +237,7 @@ void model_on_restore(model *m, sl_sim *sim) {
     }
 }
 
-void model_after_crash(model *m, sl_sim *sim, const program *p, int client) {
-    const sl_client_history *h = sl_sim_history(sim, client);
-    if (!h) return;
+void model_after_crash(model *m, const program *p, int client, const sl_client_history *h) {
     uint64_t version = sl_client_history_version(h);
     model_seen *seen = &m->seen[client];
     for (size_t i = 0; i < m->count; i++) {
@@ -248,8 +251,7 @@ void model_after_crash(model *m, sl_sim *sim, const program *p, int client) {
                            (ull)w->version);
         w->lost = true;
     }
-    if (!p->fast_commits) return;
-    /* What was not flushed may be gone, cursors included. */
+    /* What was not flushed is gone: what came from the server will come again. */
     const sl_client_cursors *c = sl_client_history_cursors(h);
     seen->version = version;
     seen->latest = c->latest_sv;

@@ -54,10 +54,12 @@ void model_do_server_write(model *m, sl_sim *sim, const sim_step *s);
 void model_do_schema(model *m, sl_sim *sim, const sim_step *s);
 /* Looks at all clients: nothing goes back, no ident is used twice. */
 void model_look(model *m, sl_sim *sim);
+/* Whether the server has heard of the schema. */
+bool model_server_ready(sl_sim *sim);
 void model_on_backup(model *m, sl_sim *sim);
 void model_on_restore(model *m, sl_sim *sim);
 /* A client has started again: what its disk lost is not expected any more. */
-void model_after_crash(model *m, sl_sim *sim, const program *p, int client);
+void model_after_crash(model *m, const program *p, int client, const sl_client_history *history);
 /* Everything is quiet: is everything as it has to be? */
 void model_check(model *m, sl_sim *sim);
 

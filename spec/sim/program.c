@@ -32,7 +32,11 @@ static void choose_weights(uint64_t *random, int weights[STEP_KINDS]) {
     if (weights[STEP_PAUSE]) weights[STEP_RESUME] = usual[STEP_RESUME];
     if (weights[STEP_FULL]) weights[STEP_ROOM] = usual[STEP_ROOM];
     if (below(random, 3)) weights[STEP_RESTORE] = 0;
-    if (weights[STEP_RESTORE]) weights[STEP_BACKUP] = usual[STEP_BACKUP];
+    /* A schema that a restored server does not know stops client resets (part 4, 12.6). */
+    if (weights[STEP_RESTORE]) {
+        weights[STEP_BACKUP] = usual[STEP_BACKUP];
+        weights[STEP_SCHEMA] = 0;
+    }
 }
 
 static step_kind choose_kind(uint64_t *random, const int weights[STEP_KINDS]) {

@@ -13,7 +13,6 @@ typedef struct run_world {
     sl_sim *sim;
     model model;
     FILE *log;
-    bool down[SL_SIM_MAX_CLIENTS]; /* was down when last looked at */
 } run_world;
 
 enum { QUIET_LIMIT_MS = 2 * 3600 * 1000, MAX_MESSAGE_SLACK = 300000 };
@@ -33,6 +32,7 @@ static bool explained(const run_world *w, const sl_client_error *error) {
         return m->faults;
     case SL_ERR_SESSION:
         if (error->client_reset) return m->restores > 0 && error->code != 212;
+        if (m->restores > 0 && error->code >= 208 && error->code <= 211) return true;
         return error->try_again && (m->faults || m->crashes);
     case SL_ERR_CONNECTION:
         return error->try_again;
@@ -48,9 +48,9 @@ static void on_error(void *ctx, int client, const sl_client_error *error) {
                        sl_status_class_name(error->cls), error->code, error->name, error->message);
 }
 
-static void on_closing(void *ctx, int client) {
+static void on_opened(void *ctx, int client, const sl_client_history *history) {
     run_world *w = ctx;
-    w->down[client] = true;
+    model_after_crash(&w->model, w->program, client, history);
 }
 
 static sl_store *on_wrap(void *ctx, int who, sl_store *store) {
@@ -68,6 +68,7 @@ static void set_link(run_world *w, const sim_step *s, sl_status *st) {
 
 static void back_up(run_world *w, bool restore, sl_status *st) {
     if (!sl_sim_server(w->sim)) return;
+    if (!restore && !model_server_ready(w->sim)) return;
     if (!restore) {
         model_on_backup(&w->model, w->sim);
         sl_sim_backup(w->sim, st);
@@ -145,16 +146,6 @@ static void do_step(run_world *w, const sim_step *s, sl_status *st) {
     }
 }
 
-/* Clients that have come back lost what their disks lost. */
-static void look(run_world *w) {
-    for (int i = 0; i < w->program->clients; i++)
-        if (w->down[i] && sl_sim_history(w->sim, i)) {
-            w->down[i] = false;
-            model_after_crash(&w->model, w->sim, w->program, i);
-        }
-    model_look(&w->model, w->sim);
-}
-
 static void show_step(const run_world *w, size_t i) {
     program one = *w->program;
     one.steps += i;
@@ -166,7 +157,7 @@ static void show_step(const run_world *w, size_t i) {
 static void end(run_world *w, sl_status *st) {
     bool quiet = false;
     if (!sl_sim_settle(w->sim, QUIET_LIMIT_MS, &quiet, st)) return;
-    look(w);
+    model_look(&w->model, w->sim);
     if (!quiet) {
         char states[200] = "";
         for (int i = 0; i < w->program->clients; i++)
@@ -191,7 +182,7 @@ void run_program(const program *p, FILE *log, run_result *result) {
                               .ctx = &w,
                               .log = log ? on_log : NULL,
                               .error = on_error,
-                              .closing = on_closing,
+                              .opened = on_opened,
                               .wrap = mutation_active() ? on_wrap : NULL};
     *result = (run_result){.ok = false};
     mutation_run_begins();
@@ -199,7 +190,7 @@ void run_program(const program *p, FILE *log, run_result *result) {
     for (size_t i = 0; w.sim && i < p->count && !st.cls && !w.model.why[0]; i++) {
         if (log) show_step(&w, i);
         do_step(&w, &p->steps[i], &st);
-        look(&w);
+        model_look(&w.model, w.sim);
     }
     if (w.sim && !st.cls && !w.model.why[0]) end(&w, &st);
     if (st.cls) model_violated(&w.model, "broken: %s", st.message);
