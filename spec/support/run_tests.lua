@@ -22,14 +22,12 @@ local function exists(path)
     return file ~= nil
 end
 
--- Runs a command into a log file: true if it ended with status 0, and all that it printed.
-local function run(name, command, seconds)
-    local log = logs .. "/" .. name:gsub("[^%w.-]", "_") .. ".log"
-    local ok = os.execute(("timeout %d sh -c %s >%s 2>&1 </dev/null"):format(seconds or 600, quote(command), quote(log)))
-    local file = assert(io.open(log))
+local function read_file(path)
+    local file = io.open(path)
+    if not file then return nil end
     local text = file:read("a")
     file:close()
-    return ok == true, text, log
+    return text
 end
 
 -- ---- how each kind of program reports its counts --------------------------------------------------
@@ -78,19 +76,66 @@ end
 local total_passed, total_failed, wanted = 0, 0, {}
 for _, name in ipairs(arg) do wanted[name] = true end
 
-local function report(name, command, count, seconds)
-    local began = os.time()
-    local ok, text, log = run(name, command, seconds)
-    local passed, failed = count(ok, text)
+-- Jobs run side by side, the long ones first; each writes its own log.
+local WORKERS = tonumber(os.getenv("TEST_JOBS") or "2")
+local queue, running = {}, {}
+
+-- `weight`: roughly the seconds it takes, to begin with what takes longest.
+local function report(name, command, count, seconds, weight)
+    queue[#queue + 1] = { name = name, command = command, count = count, seconds = seconds or 600, weight = weight or 1,
+        order = #queue }
+end
+
+local function start(job)
+    job.log = logs .. "/" .. job.name:gsub("[^%w.-]", "_") .. ".log"
+    job.status = job.log .. ".status"
+    os.remove(job.status)
+    job.began = os.time()
+    local inner = ("timeout -k 10 %d sh -c %s >%s 2>&1 </dev/null; echo $? >%s.new; mv %s.new %s"):format(job.seconds,
+        quote(job.command), quote(job.log), quote(job.status), quote(job.status), quote(job.status))
+    os.execute("(" .. inner .. ") &")
+    running[#running + 1] = job
+end
+
+local function finish(job, status)
+    local text = read_file(job.log) or ""
+    local passed, failed = job.count(status == 0, text)
     total_passed, total_failed = total_passed + passed, total_failed + failed
-    print(("%-44s %6d passed, %d failed  (%d s)"):format(name, passed, failed, os.time() - began))
+    print(("%-52s %6d passed, %d failed  (%d s)"):format(job.name, passed, failed, os.time() - job.began))
     if failed > 0 then
         local tail = {}
         for line in text:gmatch("[^\n]*") do tail[#tail + 1] = "    | " .. line end
         print(table.concat(tail, "\n", math.max(1, #tail - 60)))
-        print("    log: " .. log)
+        print(("    status %d, log: %s"):format(status, job.log))
     end
     io.flush()
+end
+
+-- Something that others need: done before anything else goes on.
+local function run_now(job)
+    start(job)
+    local status
+    repeat
+        os.execute("sleep 0.05")
+        status = read_file(job.status)
+    until status and status:match("%d")
+    running[#running] = nil
+    finish(job, tonumber(status))
+end
+
+local function run_all()
+    table.sort(queue, function(a, b)
+        if a.weight ~= b.weight then return a.weight > b.weight end
+        return a.order < b.order
+    end)
+    while #queue > 0 or #running > 0 do
+        while #queue > 0 and #running < WORKERS do start(table.remove(queue, 1)) end
+        for i = #running, 1, -1 do
+            local status = read_file(running[i].status)
+            if status and status:match("%d") then finish(table.remove(running, i), tonumber(status)) end
+        end
+        if #running > 0 then os.execute("sleep 0.05") end
+    end
 end
 
 local parts = {}
@@ -103,7 +148,7 @@ part("lint", function()
     report("lint: luacheck", "luacheck -q lua bin/syncline spec examples bench doc rockspec/update.lua", count_status)
     report("lint: clang-format", "clang-format --dry-run -Werror " .. c, count_status)
     report("lint: cppcheck", "cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 "
-        .. "--inline-suppr --suppressions-list=.cppcheck -Icsrc csrc/*/*.c", count_status)
+        .. "--inline-suppr --suppressions-list=.cppcheck -Icsrc csrc/*/*.c", count_status, 600, 40)
     report("lint: rockspec lists every file", "lua5.4 rockspec/update.lua --check", count_status)
 end)
 
@@ -126,7 +171,8 @@ end
 
 part("specs", function()
     for _, file in ipairs(lines_of("find spec -name '*_spec.lua' | sort")) do
-        report("spec: " .. file, busted("lua5.4", file), count_busted)
+        report("spec: " .. file, busted("lua5.4", file), count_busted, 600,
+            file:match("rock") and 60 or file:match("net") and 30 or 10)
     end
 end)
 
@@ -144,12 +190,13 @@ end)
 
 local function node(title, file, seconds)
     local command = ("SYNCLINE_BUILD=%s REALM_DIST=build/interop node --test --test-reporter=tap %s"):format(build, file)
-    report(title, command, count_node, seconds)
+    report(title, command, count_node, seconds, 120)
 end
 
 -- The published Realm JS against our server; chromium only where it is installed or can be.
 part("interop", function()
-    report("interop: npm packages", "sh spec/interop/setup.sh build/interop", count_status, 300)
+    run_now({ name = "interop: npm packages", command = "sh spec/interop/setup.sh build/interop", count = count_status,
+        seconds = 300 })
     for _, file in ipairs(lines_of("ls spec/interop/*_test.mjs")) do
         if not file:match("browser") or os.execute("command -v chromium >/dev/null") then node("interop: " .. file, file, 420) end
     end
@@ -165,7 +212,7 @@ part("examples", function()
         local command = ("rm -rf %s && mkdir -p %s && LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='%s/lua5.4/?.so;;' "
             .. "SYNCLINE_BUILD=%s SYNCLINE_EXAMPLE=%s lua5.4 %s"):format(folder, folder, build, build, folder, file)
         if file:match("demo") then command = command .. " " .. folder .. " && " .. command .. " " .. folder end
-        report("example: " .. file, command, count_status, 180)
+        report("example: " .. file, command, count_status, 180, 10)
     end
 end)
 
@@ -174,12 +221,13 @@ part("asan", function()
         local passed, failed = text:match("(%d+) passed, (%d+) failed%s*$")
         if not passed then return 0, 1 end
         return tonumber(passed), ok and tonumber(failed) or math.max(1, tonumber(failed))
-    end, 780)
+    end, 840, 600)
 end)
 
 assert(os.execute("mkdir -p " .. quote(logs)))
 for _, p in ipairs(parts) do
     if wanted[p.name] or (not next(wanted) and not p.only_asked) then p.action() end
 end
+run_all()
 print(("%d passed, %d failed"):format(total_passed, total_failed))
 os.exit(total_failed == 0)
