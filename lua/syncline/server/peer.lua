@@ -49,13 +49,32 @@ function Peer:begin(socket)
     self:pump()
 end
 
--- There is output or a wish; now is not the moment to call the core, which is just calling us.
+-- Peers with output or a wish, by loop: a commit wakes all sessions of a file at once, and one timer
+-- serves them all. Now is not the moment to call the core, which is just calling us.
+local woken_by_loop = setmetatable({}, { __mode = "k" })
+
+local function pump_woken(loop)
+    local peers = woken_by_loop[loop]
+    woken_by_loop[loop] = nil
+    local failure
+    for _, peer in ipairs(peers) do
+        peer.woken = nil
+        local ok, message = pcall(peer.pump, peer)
+        if not ok then failure = failure or message end
+    end
+    if failure then error(failure, 0) end
+end
+
 function Peer:wake()
     if self.woken or not self.core then return end
-    self.woken = self.loop:timer(0, function()
-        self.woken = nil
-        self:pump()
-    end)
+    self.woken = true
+    local loop, peers = self.loop, woken_by_loop[self.loop]
+    if peers then
+        peers[#peers + 1] = self
+    else
+        woken_by_loop[loop] = { self }
+        loop:timer(0, function() pump_woken(loop) end)
+    end
 end
 
 local function obey(self)
@@ -69,18 +88,31 @@ local function obey(self)
     end
 end
 
+-- Deadlines mostly move away with every message, so the timer is left alone until it fires, unless it
+-- would fire much too late.
+local SLACK = 60
+
+local function arm(self)
+    local timeout = self.core:timeout()
+    if not timeout or (self.timer and timeout > self.armed - SLACK) then return end
+    if self.timer then self.timer:stop() end
+    self.armed = math.min(timeout + 0.001, 86400)
+    self.timer = self.loop:timer(self.armed, function()
+        self.timer = nil
+        self:pump()
+    end)
+end
+
 function Peer:pump()
-    if not self.core or not self.socket then return end
-    self.core:step()
-    while not self.leaving and not self.socket:full() do
-        local message = self.core:send()
-        if not message then break end
-        if not self.socket:send(message) then break end
+    local connection, socket = self.core, self.socket
+    if not connection or not socket then return end
+    connection:step()
+    while not self.leaving and not socket:full() do
+        local message = connection:send()
+        if not message or not socket:send(message) then break end
     end
     obey(self)
-    if self.timer then self.timer:stop() end
-    local timeout = self.core:timeout()
-    self.timer = timeout and self.loop:timer(math.min(timeout + 0.001, 86400), function() self:pump() end)
+    if self.core then arm(self) end
 end
 
 ---The token ends in so many seconds.
@@ -103,7 +135,6 @@ end
 function Peer:finish(code)
     if not self.core then return end
     if self.timer then self.timer:stop() end
-    if self.woken then self.woken:stop() end
     self.log("info", "client gone", { client = self.address, user = self.user, code = code })
     local closing = self.core
     self.core, self.socket = nil, nil
