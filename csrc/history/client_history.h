@@ -21,8 +21,8 @@ typedef struct sl_client_history sl_client_history;
 typedef struct sl_client_history_options {
     const sl_alloc *alloc; /* borrowed, NULL = heap */
     const sl_env *env;     /* borrowed: wall clock */
-    bool fast_commits;     /* local commits and integrations are not flushed one by one; they are
-                            * before anything is uploaded or acknowledged (18.2) */
+    bool fast_commits; /* local commits are not flushed one by one, but at the latest before they
+                        * are uploaded (18.2) */
 } sl_client_history_options;
 
 /* What a client knows of the server, as stored (2.1). */
@@ -135,9 +135,11 @@ bool sl_client_history_check_download(const sl_client_history *history,
                                       const sl_client_download *download, sl_status *st);
 
 /* Integrates a DOWNLOAD as one commit (10.1): merges with own unconfirmed changes, applies, keeps
- * reciprocal forms, stores the progress, trims. Fails with SL_ERR_CHANGESET (code 212: does not
- * parse, merge or apply), SL_ERR_SESSION code 233 (progress behind what is stored), SL_ERR_USAGE (a
- * local write is open), SL_ERR_STORAGE or SL_ERR_MEMORY. */
+ * reciprocal forms, stores the progress, trims. The commit is flushed by the next local commit or
+ * sl_client_history_sync: after a power failure before that the server sends the same again. Fails
+ * with SL_ERR_CHANGESET (code 212: does not parse, merge or apply), SL_ERR_SESSION code 233
+ * (progress behind what is stored), SL_ERR_USAGE (a local write is open), SL_ERR_STORAGE or
+ * SL_ERR_MEMORY. */
 bool sl_client_history_integrate(sl_client_history *history, const sl_client_download *download,
                                  sl_client_integration *result, sl_status *st);
 

@@ -224,7 +224,9 @@ static bool integrate_open(sl_client_history *history, const sl_client_download 
         return sl_client_history_abandon(history);
     result->changesets = d->count;
     result->confirmed = state.cursors.ul_cv > history->state.cursors.ul_cv;
-    if (!sl_client_history_finish(history, &state, &entry, history->durable, st)) return false;
+    /* Not flushed one by one: what came from the server can come again, and nothing is told about
+     * it before sl_client_history_sync. */
+    if (!sl_client_history_finish(history, &state, &entry, false, st)) return false;
     result->version = state.version;
     return true;
 }

@@ -2,8 +2,7 @@
 
 enum { DEFAULT_CACHE = 8 * 1024 * 1024 };
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static bool see_client(void *ctx, const sl_client_file *row) {
     sl_server_history *h = ctx;
@@ -63,6 +62,8 @@ sl_server_history *sl_server_history_open(sl_store *store, sl_realm *realm,
         return NULL;
     }
     h->unit = h->now;
+    /* An earlier process may have ended between a commit and its flush. */
+    h->unsynced = true;
     return h;
 }
 
@@ -76,8 +77,7 @@ void sl_server_history_close(sl_server_history *h) {
     sl_delete(h->alloc, h);
 }
 
-/* ---- facts -------------------------------------------------------------------------------------
- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 uint64_t sl_server_history_version(const sl_server_history *h) {
     return h->now.version;
@@ -133,8 +133,7 @@ bool sl_server_history_scan_entries(void *ctx, uint64_t after, uint64_t last,
     return h->store->vtbl->entry_scan(h->store, after, last, true, visit, visit_ctx, st);
 }
 
-/* ---- IDENT -------------------------------------------------------------------------------------
- */
+/* ---- IDENT ----------------------------------------------------------------------------------- */
 
 static bool refuse(sl_status *st, int code, const char *why) {
     return sl_fail_code(st, SL_ERR_SESSION, code, "%s", why);
@@ -192,8 +191,7 @@ bool sl_server_history_check_ident(sl_server_history *h, const sl_ident_claim *c
     return true;
 }
 
-/* ---- DOWNLOAD ----------------------------------------------------------------------------------
- */
+/* ---- DOWNLOAD -------------------------------------------------------------------------------- */
 
 /* State of a scan between two entries. */
 typedef struct walk {
@@ -239,6 +237,8 @@ static bool see_entry(void *ctx, const sl_history_entry *entry) {
 bool sl_server_history_scan(sl_server_history *h, uint64_t peer, sl_cursor from, size_t limit,
                             sl_buf *entries, sl_server_scan *scan, sl_status *st) {
     *scan = (sl_server_scan){.cursor = from};
+    if (h->unsynced && !h->store->vtbl->sync(h->store, st)) return false;
+    h->unsynced = false;
     walk w = {h, peer, limit, entries->size, entries, scan, h->now.size, false};
     bool ok = sl_server_history_scan_entries(h, from.own, h->now.version, see_entry, &w, st);
     if (ok && entries->failed) ok = sl_fail_memory(st);

@@ -38,8 +38,7 @@ sl_server_history *sl_server_history_open(sl_store *store, sl_realm *realm,
 /* Closes; an open unit is rolled back. Store and realm stay open. NULL is allowed. */
 void sl_server_history_close(sl_server_history *history);
 
-/* ---- facts of the newest commit ----------------------------------------------------------------
- */
+/* ---- facts of the newest commit -------------------------------------------------------------- */
 
 /* The exposed version, 0 = empty file, and its salt. */
 uint64_t sl_server_history_version(const sl_server_history *history);
@@ -52,8 +51,7 @@ int sl_server_history_level(const sl_server_history *history);
 bool sl_server_history_client(sl_server_history *history, uint64_t ident, sl_client_file *row,
                               bool *found, sl_status *st);
 
-/* ---- IDENT -------------------------------------------------------------------------------------
- */
+/* ---- IDENT ----------------------------------------------------------------------------------- */
 
 /* What a client says in IDENT. */
 typedef struct sl_ident_claim {
@@ -72,8 +70,7 @@ typedef struct sl_ident_claim {
 bool sl_server_history_check_ident(sl_server_history *history, const sl_ident_claim *claim,
                                    sl_client_file *row, sl_status *st);
 
-/* ---- DOWNLOAD ----------------------------------------------------------------------------------
- */
+/* ---- DOWNLOAD -------------------------------------------------------------------------------- */
 
 typedef struct sl_server_scan {
     sl_cursor cursor;      /* where the scan stands: server version, client version of the peer */
@@ -83,12 +80,12 @@ typedef struct sl_server_scan {
 
 /* Scans from `from` towards the exposed version and appends to `entries` what client file `peer`
  * has to hear, in wire form (7.1): not its own, not empty ones. Stops before the body would exceed
- * `limit` octets, unless it is the first entry. `entries` is cut back on failure. */
+ * `limit` octets, unless it is the first entry. What is told has been flushed. `entries` is cut
+ * back on failure. */
 bool sl_server_history_scan(sl_server_history *history, uint64_t peer, sl_cursor from, size_t limit,
                             sl_buf *entries, sl_server_scan *scan, sl_status *st);
 
-/* ---- units of work -----------------------------------------------------------------------------
- */
+/* ---- units of work --------------------------------------------------------------------------- */
 
 /* What one client waits for: its uploads since the last unit. */
 typedef struct sl_server_upload {
@@ -109,8 +106,9 @@ bool sl_server_history_allocate(sl_server_history *history, sl_client_file *row,
  * with SL_ERR_STORAGE, SL_ERR_MEMORY or SL_ERR_INTERNAL; the unit must then be rolled back. */
 bool sl_server_history_integrate(sl_server_history *history, const sl_server_upload *upload,
                                  sl_status *st);
-/* Commits durably and exposes what was added; *added (may be NULL) = number of new versions. On
- * failure everything is rolled back. */
+/* Commits and exposes what was added; *added (may be NULL) = number of new versions. Durable,
+ * unless the unit holds progress of clients only: that is flushed before anybody hears of it, by
+ * the next durable unit or by sl_server_history_scan. On failure everything is rolled back. */
 bool sl_server_history_commit(sl_server_history *history, uint64_t *added, sl_status *st);
 void sl_server_history_rollback(sl_server_history *history);
 bool sl_server_history_in_unit(const sl_server_history *history);

@@ -34,6 +34,7 @@ struct sl_server_history {
     sl_realm *realm;
     bool keep_originals;
     bool in_unit, recording;
+    bool unsynced; /* the last commit was not durable */
     sl_server_numbers now, unit;
     sl_entry_cache cache;
     sl_indirect *indirect;

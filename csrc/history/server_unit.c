@@ -93,12 +93,14 @@ bool sl_server_history_commit(sl_server_history *h, uint64_t *added, sl_status *
         sl_server_history_rollback(h);
         return false;
     }
-    if (!h->store->vtbl->commit(h->store, true, st)) {
+    bool durable = h->unit.version != h->now.version || h->unit.next_ident != h->now.next_ident;
+    if (!h->store->vtbl->commit(h->store, durable, st)) {
         /* The store has rolled itself back. */
         sl_realm_discard(h->realm);
         forget_unit(h);
         return false;
     }
+    h->unsynced = !durable;
     sl_realm_commit(h->realm);
     if (added) *added = h->unit.version - h->now.version;
     h->now = h->unit;

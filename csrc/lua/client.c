@@ -181,8 +181,8 @@ static int64_t option_ms(lua_State *L, const char *name) {
 }
 
 /* client.connection{route = path, token = "", route_verified = false, min_version, max_version,
- * connect_timeout, linger, ping_period, pong_timeout, fast_reconnect, max_inflated} -> connection,
- * or nil, message, code */
+ * connect_timeout, linger, ack_delay, ping_period, pong_timeout, fast_reconnect, max_inflated} ->
+ * connection, or nil, message, code */
 static int client_connection(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
     sl_client_connection_options options = {.env = sl_system_env()};
@@ -196,6 +196,7 @@ static int client_connection(lua_State *L) {
                                                  SL_PROTOCOL_MAX, SL_PROTOCOL_MAX);
     options.connect_timeout_ms = option_ms(L, "connect_timeout");
     options.linger_ms = option_ms(L, "linger");
+    options.ack_delay_ms = option_ms(L, "ack_delay");
     options.ping_period_ms = option_ms(L, "ping_period");
     options.pong_timeout_ms = option_ms(L, "pong_timeout");
     options.fast_reconnect_ms = option_ms(L, "fast_reconnect");

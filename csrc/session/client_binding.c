@@ -149,7 +149,21 @@ static bool write_upload(sl_client_session *s, const sl_upload_batch *batch, sl_
 
 static bool upload_wanted(const sl_client_session *s) {
     if (s->no_upload || !s->allow_upload || sl_client_history_writing(s->history)) return false;
-    return s->cursor.client_version < sl_client_history_version(s->history);
+    uint64_t version = sl_client_history_version(s->history);
+    if (s->ack_at != SL_CLIENT_NEVER && s->idle_version == version &&
+        sl_client_now(s->connection) < s->ack_at)
+        return false;
+    return s->cursor.client_version < version;
+}
+
+/* True while an UPLOAD without changesets should wait: each one costs a flush here and work there.
+ */
+static bool ack_can_wait(sl_client_session *s) {
+    int64_t delay = s->connection->options.ack_delay_ms, now = sl_client_now(s->connection);
+    if (delay <= 0) return false;
+    if (s->ack_at == SL_CLIENT_NEVER) s->ack_at = now + delay;
+    s->idle_version = sl_client_history_version(s->history);
+    return now < s->ack_at;
 }
 
 /* Part 4, 9.4: an UPLOAD without changesets only to acknowledge a server version. */
@@ -169,9 +183,11 @@ static bool send_upload(sl_client_session *s, sl_buf *out, bool *any, sl_status 
         s->cursor = batch.cursor;
         return true;
     }
+    if (batch.count == 0 && ack_can_wait(s)) return true;
     if (!sl_client_history_sync(s->history, &why)) return absorb(s, &why, st);
     if (!write_upload(s, &batch, out, any, st)) return false;
     s->cursor = batch.cursor;
+    s->ack_at = SL_CLIENT_NEVER;
     return true;
 }
 

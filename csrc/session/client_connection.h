@@ -28,6 +28,8 @@ typedef struct sl_client_connection_options {
     int min_version, max_version; /* protocol versions to offer; 2 .. 14 */
     int64_t connect_timeout_ms;   /* 120 000 */
     int64_t linger_ms;            /* 30 000: idle without sessions */
+    int64_t ack_delay_ms;         /* 0: an UPLOAD that only acknowledges goes out at once; otherwise
+                                   * it waits this long for more to acknowledge, or for company */
     int64_t ping_period_ms;       /* 60 000 */
     int64_t pong_timeout_ms;      /* 120 000 */
     int64_t fast_reconnect_ms;    /* 60 000: shorter losses do not delay uploads */

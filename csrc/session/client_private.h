@@ -50,6 +50,8 @@ struct sl_client_session {
 
     sl_client_binding binding;
     sl_upload_cursor cursor; /* upload scan of this binding */
+    uint64_t idle_version; /* newest version known to have nothing to upload, only to acknowledge */
+    int64_t ack_at;        /* when to acknowledge it; SL_CLIENT_NEVER = nothing to acknowledge */
     bool allow_upload;
     uint64_t gate_mark; /* MARK that allows uploads */
     uint64_t target_mark, last_mark_sent, last_mark_received;

@@ -32,7 +32,7 @@ static void set_defaults(sl_client_session *s, const sl_client_session_options *
     s->no_upload = options->no_upload;
     s->no_upload_delay = options->no_upload_delay;
     s->paused = options->paused;
-    s->resume_at = SL_CLIENT_NEVER;
+    s->resume_at = s->ack_at = SL_CLIENT_NEVER;
     s->next_request = 1;
     s->reported_state = SL_SESSION_CLOSED;
     s->reported_delay = -1;
@@ -141,6 +141,7 @@ void sl_client_session_connected(sl_client_session *s) {
 
 void sl_client_session_disconnected(sl_client_session *s) {
     memset(&s->binding, 0, sizeof s->binding);
+    s->ack_at = SL_CLIENT_NEVER;
     s->last_mark_sent = s->last_mark_received;
     if (!s->history) return;
     const sl_client_cursors *cursors = sl_client_history_cursors(s->history);
@@ -303,6 +304,8 @@ bool sl_client_session_restart(sl_client_session *s, sl_status *st) {
     s->inactive = s->suspended = s->wants_token = false;
     s->resume_at = SL_CLIENT_NEVER;
     sl_backoff_reset(&s->backoff);
+    /* Whoever restarts a session wants it to come to something, whatever the server said. */
+    s->connection->forbidden = false;
     if (sl_client_binding_over(s)) sl_client_session_disconnected(s);
     sl_client_settle(s->connection);
     return true;

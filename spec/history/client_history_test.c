@@ -354,6 +354,7 @@ static void an_empty_form_is_not_the_original(void **state) {
     sl_client_download d = download_of(&entry, 1, 2, 0, 0, 0);
     integrate(f, &d);
     assert_true(state_contains(&f->file, "younger"));
+    OK(sl_client_history_sync(f->file.history, st));
     file_crash(&f->file, SL_CRASH_POWER);
     FILE_WRITE(&f->author, item_name(realm, 1, "older", st));
     entry = written(f, 3, 0, 50);
