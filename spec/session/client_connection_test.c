@@ -332,7 +332,9 @@ static void the_server_may_forbid_to_come_back(void **state) {
     assert_int_equal(rig->closed, 1000);
     rig_wait(rig, 10000000);
     assert_int_equal(sl_client_connection_state(rig->connection), SL_CONNECTION_DISCONNECTED);
-    assert_true(sl_client_connection_reconnect_now(rig->connection, NULL));
+    assert_true(sl_client_session_restart(rig->session, NULL));
+    rig_drain(rig);
+    rig_wait(rig, 1000);
     assert_int_equal(sl_client_connection_state(rig->connection), SL_CONNECTION_CONNECTING);
 }
 

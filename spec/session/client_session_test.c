@@ -611,6 +611,35 @@ static void a_change_the_server_cannot_read_waits_for_a_newer_one(void **state) 
     assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, NULL), 1);
 }
 
+static void acknowledgements_may_wait_for_company(void **state) {
+    client_rig *rig = *state;
+    rig->ack_delay_ms = 200;
+    rig_start(rig, "/test", true);
+    rig_bind_new(rig);
+    rig_give(rig, "download 1 1 0 1 5 0 0 0 0 12 0\n1 0 1 3 0 0 ");
+    rig_expect_nothing(rig);
+    assert_int_equal(sl_client_connection_deadline(rig->connection), rig->env.mono + 200);
+    rig_wait(rig, 150);
+    rig_give(rig, "download 1 2 0 2 5 0 0 0 0 12 0\n2 0 1 3 0 0 ");
+    rig_expect_nothing(rig);
+    rig_wait(rig, 50);
+    rig_expect(rig, "upload 1 0 0 0 5 2 2\n"); /* both at once */
+    rig_expect_nothing(rig);
+    rig_give(rig, "download 1 3 0 3 5 0 0 0 0 12 0\n3 0 1 3 0 0 ");
+    rig_expect_nothing(rig);
+    FILE_WRITE(&rig->file, item_schema(realm, st));
+    assert_true(rig_take(rig)); /* a change waits for nothing, and tells it along the way */
+    assert_non_null(strstr(rig->out.data, " 7 3 3\n7 3 "));
+    rig_expect_nothing(rig);
+    rig_wait(rig, 300);
+    rig_expect_nothing(rig);
+    /* A lost link forgets the appointment. */
+    rig_give(rig, "download 1 4 0 4 5 0 0 0 0 12 0\n4 0 1 3 0 0 ");
+    rig_expect_nothing(rig);
+    sl_client_connection_lost(rig->connection, rig->attempt, SL_CLOSE_READ_ERROR, SL_STR(""), NULL);
+    assert_true(sl_client_connection_deadline(rig->connection) > rig->env.mono + 200);
+}
+
 static void closing_a_session_gives_its_waits_up(void **state) {
     client_rig *rig = *state;
     const sl_client_event *event = NULL;
@@ -654,6 +683,7 @@ int main(void) {
         T(trouble_with_the_disk_suspends_and_loses_nothing),
         T(a_download_only_session_never_uploads),
         T(a_change_the_server_cannot_read_waits_for_a_newer_one),
+        T(acknowledgements_may_wait_for_company),
         T(closing_a_session_gives_its_waits_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@ typedef struct client_rig {
     client_file file;
     sl_client_connection *connection;
     sl_client_session *session;
+    int64_t ack_delay_ms;
     uint64_t attempt; /* of the newest CONNECT event */
     char target[512], offer[512];
     int closed; /* close code of the newest DISCONNECT event, 0 = none */
@@ -52,6 +53,7 @@ static inline void rig_start(client_rig *rig, const char *path, bool no_upload_d
                                             .env = &rig->env.env,
                                             .route = SL_STR("/realm-sync"),
                                             .token = SL_STR("dummy-token"),
+                                            .ack_delay_ms = rig->ack_delay_ms,
                                             .route_verified = true};
     rig->connection = sl_client_connection_new(&options, &st);
     if (!rig->connection) file_fatal("connection", &st);
