@@ -345,7 +345,7 @@ static int connection_send(lua_State *L) {
         lua_pushlstring(L, self->out.data, self->out.size);
     else
         lua_pushboolean(L, 0);
-    if (self->out.capacity > 65536) sl_buf_free(&self->out);
+    if (self->out.capacity > 16384) sl_buf_free(&self->out);
     return 1;
 }
 

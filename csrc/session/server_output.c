@@ -2,7 +2,7 @@
 #include "session/server_private.h"
 
 /* Scratch memory above this size is given back after use. */
-enum { KEEP_SCRATCH = 256 * 1024 };
+enum { KEEP_SCRATCH = 16 * 1024 };
 
 /* One message under construction. */
 typedef struct turn {
