@@ -1,5 +1,6 @@
 -- The realm files of a server: partition to file, opened when first bound, closed when nobody has used
--- them for a while. Work that sessions queue is done once per turn of the loop, for all files.
+-- them for a while. Work that sessions queue is done once per turn of the loop, for all files; the
+-- sessions then wake their connections.
 
 local core = require("syncline.core")
 local auth = require("syncline.auth")
@@ -12,11 +13,11 @@ files.__index = files
 local LINGER = 60
 
 ---@param options { directory: string, loop: userdata, log: function, keep_originals: boolean|nil,
----max_backlog: integer|nil, after_work: function }
+---max_backlog: integer|nil }
 function files.new(options)
     return setmetatable({
         directory = options.directory, loop = options.loop, log = options.log, keep_originals = options.keep_originals,
-        max_backlog = options.max_backlog, after_work = options.after_work, open_files = {}, waiting = {},
+        max_backlog = options.max_backlog, open_files = {}, waiting = {},
     }, files)
 end
 
@@ -46,7 +47,6 @@ local function do_work(self)
     if next(self.waiting) then
         self.work_timer = self.loop:timer(1, function() do_work(self) end)
     end
-    self.after_work()
 end
 
 local function on_work(self, entry)

@@ -218,9 +218,6 @@ local function prepare(self)
     self.files = files.new({
         directory = self.config.storage, loop = self.loop, log = self.log, keep_originals = self.config.keep_originals,
         max_backlog = self.config.max_backlog,
-        after_work = function()
-            for peer in pairs(self.peers) do peer:pump() end
-        end,
     })
     return true
 end
