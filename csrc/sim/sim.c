@@ -505,6 +505,8 @@ bool sl_sim_restore(sl_sim *sim, sl_status *st) {
     sl_memory_disk *copy = sl_memory_disk_copy(sim->backup);
     if (!copy) return sl_fail_memory(st);
     sl_sim_log(sim, "server: restored from the backup");
+    for (sl_sim_link *link = sim->links; link; link = link->next)
+        sl_sim_pipe_truncate(&link->down, 0);
     if (sim->file) sl_sim_server_stop(sim, SL_CRASH_PROCESS, sim->now);
     sl_memory_disk_free(sim->disk);
     sim->disk = copy;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "random_program.h"
+#include "session/server_file_private.h"
 
 typedef unsigned long long ull;
 
@@ -93,6 +94,16 @@ static void refused(model *m, const char *what, const sl_status *st) {
     model_violated(m, "%s failed: %s %s", what, sl_status_class_name(st->cls), st->message);
 }
 
+/* A transaction of one change that is not accounted for, so that a merge may leave nothing of it.
+ */
+static bool record_little(sl_realm *realm, test_env *env, sl_status *st) {
+    int64_t id = (int64_t)(test_random(env) % PROGRAM_IDS);
+    sl_key key = int_key(id);
+    bool exists = false;
+    if (!sl_realm_exists(realm, SL_STR("Item"), &key, &exists, st)) return false;
+    return exists ? program_change(realm, env, id, st) : item_create(realm, id, st);
+}
+
 void model_do_write(model *m, sl_sim *sim, const sim_step *s) {
     sl_client_history *history = sl_sim_history(sim, s->who);
     sl_status st = SL_STATUS_INIT;
@@ -100,18 +111,24 @@ void model_do_write(model *m, sl_sim *sim, const sim_step *s) {
     int64_t id = ++m->next_id;
     test_env env;
     if (!history) return;
+    sl_realm *realm = sl_client_history_realm(history);
+    bool little = s->chance % 3 == 0 && sl_realm_class(realm, SL_STR("Item"));
     test_env_init(&env, s->chance);
     if (!sl_client_history_begin(history, &st)) {
         refused(m, "begin", &st);
         return;
     }
-    if (!record_write(sl_client_history_realm(history), id, s->who, &env, &st)) {
+    if (little ? !record_little(realm, &env, &st) : !record_write(realm, id, s->who, &env, &st)) {
         sl_client_history_rollback(history);
         refused(m, "write", &st);
         return;
     }
     if (!sl_client_history_commit(history, &version, &st)) {
         refused(m, "commit", &st);
+        return;
+    }
+    if (little) {
+        if (!sl_sim_wrote(sim, s->who, &st)) model_violated(m, "%s", st.message);
         return;
     }
     m->writes = grow(m->writes, m->count, &m->capacity, sizeof *m->writes);
@@ -201,7 +218,18 @@ static void look_at_client(model *m, sl_sim *sim, int client) {
     }
 }
 
+/* Part 4, 3.4, row 11. */
+static void look_at_server(model *m, sl_sim *sim) {
+    const sl_server_file *file = sl_sim_server(sim);
+    if (!file) return;
+    for (const sl_file_member *one = file->members; one; one = one->next)
+        for (const sl_file_member *other = one->next; other; other = other->next)
+            if (one->ident != 0 && one->ident == other->ident)
+                model_violated(m, "two sessions are bound to file ident %llu", (ull)one->ident);
+}
+
 void model_look(model *m, sl_sim *sim) {
+    look_at_server(m, sim);
     for (int i = 0; i < sl_sim_clients(sim); i++)
         look_at_client(m, sim, i);
 }

@@ -118,9 +118,9 @@ void program_make(program *p, uint64_t seed) {
     p->clients = size < 12   ? 2 + below(&random, 2)
                  : size < 19 ? 3 + below(&random, 3)
                              : 6 + below(&random, 5);
-    p->count = size < 12   ? (size_t)(20 + below(&random, 80))
-               : size < 19 ? (size_t)(80 + below(&random, 150))
-                           : (size_t)(200 + below(&random, 200));
+    p->count = size < 12   ? (size_t)(20 + below(&random, 300))
+               : size < 19 ? (size_t)(300 + below(&random, 700))
+                           : (size_t)(600 + below(&random, 1200));
     p->fast_commits = below(&random, 3) == 0;
     p->buffer = below(&random, 3) ? 65536 : (size_t)(300 + below(&random, 2000));
     p->jitter = below(&random, 2) ? 3 : 1 + below(&random, 60);
