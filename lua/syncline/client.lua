@@ -202,9 +202,12 @@ function Connection:pump()
         until not self.again
     end)
     self.pumping = false
-    if self.timer then self.timer:stop() end
     local timeout = not self.closed and self.core:timeout()
-    if timeout then
+    if not timeout then
+        if self.timer then self.timer:stop() end
+    elseif self.timer then
+        self.timer:restart(math.min(timeout, 86400))
+    else
         self.timer = loop.get():timer(math.min(timeout, 86400), function() self:pump() end)
     end
     if not ok then error(problem, 0) end
