@@ -194,6 +194,58 @@ static inline __attribute__((always_inline)) unsigned merge_cell(sl_merge *m, sl
     }
 }
 
+/* What an instruction adds to the size of the list, for those that say nothing about moves. */
+static const uint32_t growth_of[16] = {[SL_OP_ARRAY_INSERT] = 1, [SL_OP_ARRAY_ERASE] = UINT32_MAX};
+
+/* All bits set or none. */
+static inline uint32_t mask_of(bool condition) {
+    return 0u - (uint32_t)condition;
+}
+
+/* The pairs of F13, F15, F18, F20 and F23 without branches that depend on the data, and without
+ * those in which something is dropped or refused: false for these, with nothing changed. The
+ * results are those of slot.h:
+ *
+ *   local \ cell   update          insert                   erase
+ *   update         -               n+1, i+1 if i >= b.i     n-1, i-1 if i > b.i
+ *   insert         b.n+1, b.i+1 if the local one stays, else the local i follows the cell
+ *   erase          b.n-1, b.i-1 if b.i > i, else the local i follows the cell
+ *
+ * where "follows" is +1 for an insertion, -1 for an erasure, and n follows in any case. */
+static inline __attribute__((always_inline)) bool
+easy_cell(uint8_t op, bool local_older, sl_slot *a, sl_run_cell *cell, bool *changed) {
+    sl_slot *b = &cell->slot;
+    uint32_t growth = growth_of[cell->op & 15], insert = cell->op == SL_OP_ARRAY_INSERT;
+    bool equal_sizes = a->n == b->n, both_there = b->i < b->n + insert;
+    if (cell->op == SL_OP_ARRAY_MOVE) return false;
+    if (op == SL_OP_UPDATE) {
+        bool easy = growth == 0
+                        ? a->i != b->i
+                        : equal_sizes & both_there & (a->i < a->n) & (insert | (a->i != b->i));
+        if (!easy) return false;
+        a->i += growth & mask_of(a->i >= b->i);
+    } else if (op == SL_OP_ARRAY_INSERT) {
+        if (!(equal_sizes & (insert | ((a->i <= a->n) & (b->i < b->n))))) return false;
+        /* 64 bits wide, so that the sum cannot wrap. */
+        uint64_t bound = (uint64_t)b->i + ((insert ^ 1) | local_older);
+        bool stays = a->i < bound;
+        b->i += stays;
+        a->i += growth & mask_of(!stays);
+        b->n += 1;
+        cell->changed = true;
+    } else {
+        if (!(equal_sizes & both_there & (a->i < a->n) & (insert | (a->i != b->i)))) return false;
+        bool behind = b->i > a->i;
+        b->i -= behind;
+        a->i += growth & mask_of(!behind);
+        b->n -= 1;
+        cell->changed = true;
+    }
+    a->n += growth;
+    *changed |= growth != 0;
+    return true;
+}
+
 static bool slot_differs(sl_slot x, sl_slot y) {
     return ((x.i ^ y.i) | (x.n ^ y.n) | (x.t ^ y.t)) != 0;
 }
@@ -224,6 +276,11 @@ merge_row(sl_merge *m, sl_run_table *table, sl_merge_node *local, uint8_t op, ui
     uint32_t kept = 0, j = 0;
     while (j < count && !local->dropped) {
         sl_run_cell *cell = &table->cells[j++];
+        if (op != SL_OP_ARRAY_MOVE && easy_cell(op, local->age < cell->age, &a, cell, &changed)) {
+            if (kept + 1 != j) table->cells[kept] = *cell;
+            kept++;
+            continue;
+        }
         sl_slot old_a = a, old_b = cell->slot;
         unsigned verdict = merge_cell(m, local, op, &a, table, cell);
         changed |= slot_differs(a, old_a);
