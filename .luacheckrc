@@ -1,5 +1,5 @@
 std = "max"
-max_line_length = 130
+max_line_length = 140
 files["spec"] = { std = "+busted" }
 exclude_files = { "build" }
 ignore = { "212/self" }

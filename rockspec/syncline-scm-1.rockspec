@@ -77,6 +77,7 @@ build = {
     ["syncline.services.functions"] = "lua/syncline/services/functions.lua",
     ["syncline.services.http"] = "lua/syncline/services/http.lua",
     ["syncline.services"] = "lua/syncline/services/init.lua",
+    ["syncline.services.key_source"] = "lua/syncline/services/key_source.lua",
     ["syncline.services.limiter"] = "lua/syncline/services/limiter.lua",
     ["syncline.services.permissions"] = "lua/syncline/services/permissions.lua",
     ["syncline.services.providers"] = "lua/syncline/services/providers.lua",

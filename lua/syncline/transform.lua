@@ -20,9 +20,12 @@ local transform = {}
 ---@field text string|nil `explain` only: the events as text
 
 ---Merges two sides.
+---
+---`options.set_erase` says which erasures from sets count as the same: `"both"` (default), `"content"` or
+---`"literal"`; `options.index = false` visits every pair, with the same result.
 ---@param left syncline.transform.Changeset[] the local side of a device or server
 ---@param right syncline.transform.Changeset[] what it received
----@param options { set_erase: string|nil, index: boolean|nil }|nil `set_erase`: `"both"` (default), `"content"` or `"literal"`: which erasures from sets count as the same; `index`: false visits every pair, with the same result
+---@param options { set_erase: string|nil, index: boolean|nil }|nil
 ---@return syncline.transform.Result|nil result nil when the sides contradict each other
 ---@return string|nil message what contradicts what
 ---@return string|nil code short name of the failed check, such as `"S2"` or `"V1"`
