@@ -6,6 +6,8 @@
 #   make test-asan    the C tests and vectors with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make vectors      golden files of DIR=path against the runners of spec/vectors/
 #   make fuzz         every fuzz target for SECONDS=60 (NAME=one of them)
+#   make sim          the simulator: SEEDS=1000, FIRST=1; sim-mutations: it finds safeties switched off
+#   make soak         the simulator until it is stopped
 #   make bench        benchmarks (NAME=workload, DIR=workload files, JSON=1)
 #   make lint docs demo interop install clean
 #
@@ -14,7 +16,7 @@
 # SAN=1       AddressSanitizer and UndefinedBehaviorSanitizer
 
 BUILD ?= build
-ROOMS ?= base value protocol net auth changeset transform realm query store history session
+ROOMS ?= base value protocol net auth changeset transform realm query store history session sim
 LUAS ?= lua5.4 lua5.3 lua5.1 luajit
 SYNCLINE_SHARED ?= ../shared
 CC ?= gcc
@@ -106,7 +108,7 @@ vectors: $(VECTORS)
 	exit $$status
 
 test: setup
-	@$(MAKE) --no-print-directory -s -j2 all unit-programs vector-programs
+	@$(MAKE) --no-print-directory -s -j2 all unit-programs vector-programs sim-program
 	@BUILD=$(BUILD) SYNCLINE_SHARED=$(SYNCLINE_SHARED) lua5.4 spec/support/run_tests.lua
 
 .PHONY: unit-programs vector-programs
@@ -120,6 +122,27 @@ test-asan: setup
 # The published Realm JS against our server.
 interop: setup core
 	@BUILD=$(BUILD) SYNCLINE_SHARED=$(SYNCLINE_SHARED) lua5.4 spec/support/run_tests.lua interop
+
+# ---- the simulator ---------------------------------------------------------------------------------
+
+# Safeties that --mutations switches off by sending these calls to the test program.
+SIM_CALLS = sl_file_member_upload sl_server_history_integrate sl_server_history_check_ident \
+  sl_server_history_scan sl_server_file_work sl_server_file_member sl_client_history_scan_uploads \
+  sl_upload_entry_write sl_order_entries
+SIM = $(BUILD)/simulator/run_sim
+SIM_SRC = $(filter-out %_test.c,$(wildcard spec/sim/*.c))
+$(SIM): $(SIM_SRC) $(wildcard spec/sim/*.h) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/support $(SIM_SRC) $(SIM_CALLS:%=-Wl,--wrap=%) $(LIB) $(LDLIBS) -o $@
+
+.PHONY: sim-program sim sim-mutations soak
+sim-program: $(SIM)
+sim: $(SIM)
+	@$(SIM) --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),1)
+sim-mutations: $(SIM)
+	@$(SIM) --mutations --seeds $(or $(SEEDS),1000)
+soak: $(SIM)
+	@$(SIM) --forever --first $(or $(FIRST),1001)
 
 # ---- fuzzing and benchmarks ------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ int sl_lua_fail(lua_State *L, const sl_status *st);
 int sl_lua_raise(lua_State *L, const sl_status *st);
 /* SL_ERR_USAGE raises, everything else is returned. */
 int sl_lua_fail_or_raise(lua_State *L, const sl_status *st);
-/* Raises what went wrong where nothing can be returned (inside metamethods): a text with position for
- * SL_ERR_USAGE, else a table {message=, code=, class=} with the metatable syncline.error, which
+/* Raises what went wrong where nothing can be returned (inside metamethods): a text with position
+ * for SL_ERR_USAGE, else a table {message=, code=, class=} with the metatable syncline.error, which
  * prints as its message and which realm:write turns into nil, message, code. */
 int sl_lua_throw(lua_State *L, const sl_status *st);
 /* Pushes what sl_lua_fail pushes as code: a number or a string. */

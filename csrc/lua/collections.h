@@ -19,7 +19,8 @@ int sl_lua_push_element(lua_State *L, const sl_lua_place *self, uint32_t index, 
 int sl_lua_collection_count(lua_State *L);
 /* collection:clear() */
 int sl_lua_collection_clear(lua_State *L);
-/* collection:element_type() -> type name, target class or "", whether elements are embedded objects */
+/* collection:element_type() -> type name, target class or "", whether elements are embedded objects
+ */
 int sl_lua_collection_element_type(lua_State *L);
 /* for position, value in collection:each(); (key, value) for dictionaries. The collection may be
  * changed meanwhile: lists and sets go on at the next position, dictionaries walk over the keys

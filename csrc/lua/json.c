@@ -13,7 +13,9 @@ static const char array_mark = 'a'; /* its address is the registry key of the ar
 
 enum { MAX_DEPTH = 512 };
 
-static void push_array_metatable(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &array_mark); }
+static void push_array_metatable(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &array_mark);
+}
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -44,16 +46,30 @@ static void push_array(lua_State *L, const json_t *json) {
 static void push_json(lua_State *L, const json_t *json) {
     luaL_checkstack(L, 4, "JSON is nested too deeply");
     switch (json_typeof(json)) {
-    case JSON_OBJECT: push_object(L, json); return;
-    case JSON_ARRAY: push_array(L, json); return;
+    case JSON_OBJECT:
+        push_object(L, json);
+        return;
+    case JSON_ARRAY:
+        push_array(L, json);
+        return;
     case JSON_STRING:
         lua_pushlstring(L, json_string_value(json), json_string_length(json));
         return;
-    case JSON_INTEGER: sl_lua_push_int(L, json_integer_value(json)); return;
-    case JSON_REAL: lua_pushnumber(L, json_real_value(json)); return;
-    case JSON_TRUE: lua_pushboolean(L, 1); return;
-    case JSON_FALSE: lua_pushboolean(L, 0); return;
-    case JSON_NULL: sl_lua_push_null(L); return;
+    case JSON_INTEGER:
+        sl_lua_push_int(L, json_integer_value(json));
+        return;
+    case JSON_REAL:
+        lua_pushnumber(L, json_real_value(json));
+        return;
+    case JSON_TRUE:
+        lua_pushboolean(L, 1);
+        return;
+    case JSON_FALSE:
+        lua_pushboolean(L, 0);
+        return;
+    case JSON_NULL:
+        sl_lua_push_null(L);
+        return;
     }
 }
 
@@ -222,14 +238,22 @@ static void add_json(lua_State *L, luaL_Buffer *out, int index, int depth) {
     const char *text;
     int64_t integer;
     switch (lua_type(L, index)) {
-    case LUA_TTABLE: add_array(L, out, index, depth + 1); return;
+    case LUA_TTABLE:
+        add_array(L, out, index, depth + 1);
+        return;
     case LUA_TSTRING:
         text = lua_tolstring(L, index, &size);
         add_string(L, out, text, size);
         return;
-    case LUA_TNUMBER: add_number(L, out, index); return;
-    case LUA_TBOOLEAN: luaL_addstring(out, lua_toboolean(L, index) ? "true" : "false"); return;
-    case LUA_TNIL: luaL_addstring(out, "null"); return;
+    case LUA_TNUMBER:
+        add_number(L, out, index);
+        return;
+    case LUA_TBOOLEAN:
+        luaL_addstring(out, lua_toboolean(L, index) ? "true" : "false");
+        return;
+    case LUA_TNIL:
+        luaL_addstring(out, "null");
+        return;
     default:
         if (sl_lua_is_null(L, index)) {
             luaL_addstring(out, "null");
