@@ -239,7 +239,8 @@ local function new_connection(options)
     local message, code
     self.core, message, code = core.client.connection({
         route = options.route, token = options.token or "", route_verified = true,
-        ack_delay = options.ack_delay or 0.2, ping_period = options.ping_period, pong_timeout = options.pong_timeout,
+        ack_delay = options.ack_delay or 0.2, ping_period = options.ping_period,
+        pong_timeout = options.pong_timeout,
         connect_timeout = options.connect_timeout,
         min_version = options.min_version, max_version = options.max_version,
     })
