@@ -1,10 +1,14 @@
 -- A device that writes all the time until it is killed or told to stop. Each write adds one Item and adds
 -- one to the counter that all devices share, in one transaction, and is then reported on standard output.
--- Usage: writer.lua FILE URL CA TOKEN NAME STOP_FILE
+-- Usage: writer.lua FILE URL CA TOKEN NAME STOP_FILE [OPTIONS]
+-- OPTIONS are further options of sync, numbers: "pong_timeout=1,ping_period=0.2".
 local syncline = require("syncline")
 local loop = require("syncline.loop")
 
-local file, url, ca, token, name, stop_file = (table.unpack or unpack)(arg) -- luacheck: ignore
+local file, url, ca, token, name, stop_file, options = (table.unpack or unpack)(arg) -- luacheck: ignore
+
+local sync = { url = url, app_id = "interop-app", token = token, partition = "kills", tls = ca ~= "" and { ca = ca } or nil }
+for option, value in (options or ""):gmatch("([%w_]+)=([%d.]+)") do sync[option] = tonumber(value) end
 
 local realm = assert(syncline.open({
     path = file,
@@ -12,7 +16,7 @@ local realm = assert(syncline.open({
         { name = "Item", primary_key = "_id", properties = { _id = "string", device = "string", n = "int" } },
         { name = "Total", primary_key = "_id", properties = { _id = "string", writes = "int" } },
     },
-    sync = { url = url, app_id = "interop-app", token = token, partition = "kills", tls = ca ~= "" and { ca = ca } or nil },
+    sync = sync,
 }))
 
 local function exists(path)

@@ -106,6 +106,7 @@ local function begin_sync(self, request, session, chosen)
         loop = self.loop, log = self.log, version = chosen.version, flx = chosen.flx, mismatch = chosen.mismatch,
         user = session.user.id, session_id = session.claims.sid, co_id = ("%x"):format(self.next_id),
         max_sessions = self.config.max_sessions, idle = self.config.idle_timeout,
+        first_timeout = self.config.first_timeout,
         open = function(bind) return open_partition(self, session, bind) end,
         on_end = function(ended) self.peers[ended] = nil end,
     })
@@ -190,6 +191,7 @@ local function listen(self)
         host = self.config.host, port = self.config.port,
         tls = self.tls and { cert = self.tls.cert, key = self.tls.key, min = self.tls.min } or nil,
         max_connections = self.config.max_connections, max_per_address = self.config.max_per_address,
+        handshake_timeout = self.config.handshake_timeout, head_timeout = self.config.handshake_timeout,
         on_request = function(request) on_request(self, request) end,
         on_upgrade = function(request) on_upgrade(self, request) end,
     })

@@ -11,6 +11,7 @@ Peer.__index = Peer
 function Peer.new(options)
     local self = setmetatable({
         loop = options.loop, log = options.log, user = options.user, on_end = options.on_end, session_id = options.session_id,
+        first_timeout = options.first_timeout,
     }, Peer)
     local message, code
     self.core, message, code = core.server.connection({
@@ -30,6 +31,8 @@ end
 ---The callbacks that the WebSocket is to be made with.
 function Peer:callbacks()
     return {
+        -- A socket on which nobody ever says a word is not kept (protocol/5-app-services-http.md, 18, row 14).
+        first_timeout = self.first_timeout,
         on_message = function(_, data)
             if not self.core then return end
             self.core:receive(data)
