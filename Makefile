@@ -5,7 +5,6 @@
 #   make test         everything; the last line is "N passed, N failed"
 #   make test-asan    the C tests and vectors with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make vectors      golden files of DIR=path against the runners of spec/vectors/
-#   make sim          random programs on a simulated network full of faults (SEEDS=1000, FIRST=1)
 #   make fuzz         every fuzz target for SECONDS=60 (NAME=one of them)
 #   make sim          the simulator: SEEDS=1000, FIRST=1; sim-mutations: it finds safeties switched off
 #   make soak         the simulator until it is stopped
@@ -144,22 +143,6 @@ sim-mutations: $(SIM)
 	@$(SIM) --mutations --seeds $(or $(SEEDS),1000)
 soak: $(SIM)
 	@$(SIM) --forever --first $(or $(FIRST),1001)
-
-# The simulator: make sim [SEEDS=1000] [FIRST=1]; make sim-mutations; make soak (until it is stopped).
-SEEDS ?= 1000
-FIRST ?= 1
-SIM = $(BUILD)/sim/run_sim
-$(SIM): $(wildcard spec/sim/*.[ch]) $(LIB)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/support -Ispec/sim $(wildcard spec/sim/*.c) $(LIB) $(LDLIBS) -o $@
-.PHONY: sim sim-program sim-mutations soak
-sim-program: $(SIM)
-sim: $(SIM)
-	@$(SIM) --seeds $(SEEDS) --first $(FIRST)
-sim-mutations: $(SIM)
-	@$(SIM) --mutations
-soak: $(SIM)
-	@$(SIM) --forever --first $(FIRST)
 
 # ---- fuzzing and benchmarks ------------------------------------------------------------------------
 

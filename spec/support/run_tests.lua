@@ -171,11 +171,6 @@ part("sim", function()
     report("sim: safeties switched off are found", program .. " --mutations", count_sum, 600, 40)
 end)
 
-part("sim", function()
-    report("sim: 1000 seeds", build .. "/sim/run_sim --seeds 1000", count_sum, 600, 60)
-    report("sim: it finds what is broken on purpose", build .. "/sim/run_sim --mutations", count_status, 600, 60)
-end)
-
 local function busted(lua, files)
     return ("LUA_PATH='lua/?.lua;lua/?/init.lua;spec/?.lua;;' LUA_CPATH='%s/%s/?.so;;' SYNCLINE_BUILD=%s SYNCLINE_LUA=%s "
         .. "SYNCLINE_SHARED=%s %s /usr/bin/busted --ignore-lua %s"):format(build, lua, build, lua, shared, lua, files)
