@@ -78,6 +78,20 @@ describe("syncline serve", function()
         assert.equal("1\n", out)
     end)
 
+    it("starts with the configurations of examples/", function()
+        start("--config examples/server.lua")
+        local _, token = process.syncline("token --app tasks --storage " .. folder .. "/server")
+        local settings = ("cd %s && SYNCLINE_TOKEN=%s SYNCLINE_URL=%s SYNCLINE_CA=server/tls/cert.pem"):format(folder,
+            token:match("%S+"), (url:gsub("^https", "wss")))
+        local here = select(2, process.run("pwd")):match("[^\n]+")
+        local build = os.getenv("SYNCLINE_BUILD") or "build"
+        if not build:match("^/") then build = here .. "/" .. build end
+        local status, out, err = process.run(("%s SYNCLINE_BUILD=%s %s/bin/syncline client --config %s/examples/client.lua")
+            :format(settings, build, here, here))
+        assert.equal(0, status, err)
+        assert.equal("nobody has made a task yet\n", out)
+    end)
+
     it("says what is wrong with its configuration", function()
         process.write_file(folder .. "/bad.lua", "return { colour = 1 }")
         local status, _, err = process.syncline("serve --config " .. folder .. "/bad.lua")
