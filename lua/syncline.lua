@@ -102,7 +102,7 @@ function syncline.app(options)
     return require("syncline.app").new(options)
 end
 
-local lazy = { client = true, server = true, schema = true, exchange = true, loop = true, auth = true }
+local lazy = { client = true, server = true, schema = true, exchange = true, loop = true, auth = true, admin = true }
 
 return setmetatable(syncline, {
     __index = function(_, name)

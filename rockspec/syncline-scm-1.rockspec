@@ -155,6 +155,7 @@ build = {
       "csrc/lua/server.c",
       "csrc/lua/server_file.c",
       "csrc/lua/set.c",
+      "csrc/lua/sim.c",
       "csrc/lua/store.c",
       "csrc/lua/transform.c",
       "csrc/lua/typed.c",

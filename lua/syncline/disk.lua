@@ -39,6 +39,17 @@ function disk.read(path)
     return text
 end
 
+---Names of what lies in a folder; none if it is not there.
+---@param path string
+---@return string[]
+function disk.list(path)
+    local names, pipe = {}, io.popen("ls -1A -- " .. quote(path) .. " 2>/dev/null")
+    if not pipe then return names end
+    for name in pipe:lines() do names[#names + 1] = name end
+    pipe:close()
+    return names
+end
+
 ---Writes a file that only its owner may read, all or nothing.
 ---@param path string
 ---@param text string

@@ -7,6 +7,9 @@ local options = require("syncline.cli.options")
 local COMMANDS = {
     { "serve", "run a sync server" },
     { "client", "keep a local realm in step with a server, run a script on it" },
+    { "app", "make apps on a server, and show them" },
+    { "user", "make, show, disable and delete users of an app" },
+    { "permissions", "explain what a user may do with a partition" },
     { "token", "make an access token" },
     { "import", "read objects from JSON lines, CSV or Extended JSON into a class" },
     { "export", "write the objects of a class as JSON lines, CSV or Extended JSON" },

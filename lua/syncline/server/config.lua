@@ -53,6 +53,8 @@ function config.check(given)
     for name, field in pairs(FIELDS) do
         if out[name] == nil then out[name] = field[2] end
     end
+    -- An open app of its own only for who has said nothing: never beside apps that somebody defined.
+    out.apps_given = out.apps ~= nil
     out.apps = out.apps or { default = { anonymous = true } }
     return out
 end

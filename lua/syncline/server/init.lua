@@ -1,13 +1,17 @@
 -- The sync server: HTTP and WebSocket on one port, users and tokens, realm files.
 
 local core = require("syncline.core")
+local admin = require("syncline.server.admin")
 local auth = require("syncline.auth")
 local config = require("syncline.server.config")
+local disk = require("syncline.disk")
 local files = require("syncline.server.files")
 local log = require("syncline.log")
 local loops = require("syncline.loop")
 local Peer = require("syncline.server.peer")
+local operations = require("syncline.server.operations")
 local services = require("syncline.services")
+local stored_apps = require("syncline.server.stored_apps")
 
 ---@class syncline.Server
 local Server = {}
@@ -149,6 +153,13 @@ local function on_upgrade(self, request)
     begin_sync(self, request, session, chosen)
 end
 
+-- The largest body that each kind of request has a use for.
+local function body_limit(_, path)
+    if path:match("/functions/call$") then return 1024 * 1024 end
+    if path:match("/auth/providers/[^/]+/login$") then return 64 * 1024 end
+    return 16 * 1024
+end
+
 local function on_request(self, request)
     local answer = self.services:handle(read_request(request))
     local ok, message = request:respond(answer)
@@ -168,22 +179,60 @@ local function base_url(self)
     return ("%s://%s:%d"):format(self.tls and "https" or "http", host, self.socket:port())
 end
 
-local function open_services(self)
-    local opened, message = services.open({
-        apps = self.config.apps, directory = self.config.storage .. "/users", key = self.key, keys = self.keys,
-        base_url = self.config.base_url or "https://localhost", clock = os.time, log = self.log, mail = self.config.mail,
-    })
-    if not opened then return nil, message end
-    for _, app in pairs(opened.apps) do
-        app.on_revoke = function(user_id, session_id)
-            for peer in pairs(self.peers) do
-                if peer.user == user_id and (not session_id or peer.session_id == session_id) then
-                    peer:revoke("access revoked")
-                end
-            end
+local function drop_revoked(self, user_id, session_id)
+    for peer in pairs(self.peers) do
+        if peer.user == user_id and (not session_id or peer.session_id == session_id) then
+            peer:revoke("access revoked")
         end
     end
+end
+
+local function open_services(self)
+    local storage = self.config.storage
+    local apps, message = stored_apps.merge(storage, self.config)
+    if not apps then return nil, message end
+    local opened
+    opened, message = services.open({
+        apps = apps, directory = storage .. "/users", key = self.key, keys = self.keys,
+        base_url = self.config.base_url or "https://localhost", clock = os.time, log = self.log, mail = self.config.mail,
+        fetch = function(options) return self.loop:request(options) end,
+        on_revoke = function(_, user_id, session_id) drop_revoked(self, user_id, session_id) end,
+    })
+    if not opened then return nil, message end
     return opened
+end
+
+-- ---- the operator -----------------------------------------------------------------------------------
+
+-- Port and token of this run, for whoever may read the storage folder.
+local function open_admin(self)
+    local storage, token = self.config.storage, auth.hex(auth.random(32))
+    self.admin = admin.new({
+        operations = operations.on_storage(self.services, storage, self.config.apps), token = token, version = require("syncline")._VERSION,
+        log = self.log,
+    })
+    local message, code
+    self.admin_socket, message, code = self.loop:listen({
+        host = "127.0.0.1", port = 0, max_connections = 32,
+        body_limit = function() return 256 * 1024 end,
+        on_request = function(request) request:respond(self.admin:handle(read_request(request))) end,
+    })
+    if not self.admin_socket then return nil, message, code end
+    local url = ("http://127.0.0.1:%d"):format(self.admin_socket:port())
+    self.admin_file = storage .. "/admin.json"
+    local ok
+    ok, message = disk.write_private(self.admin_file, core.json.encode({ url = url, token = token }) .. "\n")
+    if not ok then
+        self.admin_file = nil
+        return nil, message, "storage"
+    end
+    return true
+end
+
+local function close_admin(self)
+    if self.admin_file then os.remove(self.admin_file) end
+    if self.admin_socket then self.admin_socket:close() end
+    self.admin_file, self.admin_socket = nil, nil
 end
 
 local function listen(self)
@@ -192,6 +241,7 @@ local function listen(self)
         tls = self.tls and { cert = self.tls.cert, key = self.tls.key, min = self.tls.min } or nil,
         max_connections = self.config.max_connections, max_per_address = self.config.max_per_address,
         handshake_timeout = self.config.handshake_timeout, head_timeout = self.config.handshake_timeout,
+        body_limit = body_limit,
         on_request = function(request) on_request(self, request) end,
         on_upgrade = function(request) on_upgrade(self, request) end,
     })
@@ -204,7 +254,6 @@ end
 
 -- Everything that has to be there before the port is opened.
 local function prepare(self)
-    local disk = require("syncline.disk")
     for _, folder in ipairs({ self.config.storage, self.config.storage .. "/users" }) do
         local ok, message = disk.make_folder(folder)
         if not ok then return nil, message end
@@ -251,6 +300,11 @@ function Server.start(options)
         return nil, reason, code
     end
     self.services:set_base_url(base_url(self))
+    ok, reason, code = open_admin(self)
+    if not ok then
+        self:close()
+        return nil, reason, code
+    end
     sweep(self)
     self.log("notice", "listening", { url = self:url(), storage = checked.storage, pid = nil })
     if self.tls and self.tls.created then
@@ -314,6 +368,7 @@ function Server:stop()
     if self.stopping then return end
     self.stopping = true
     self.socket:stop()
+    close_admin(self)
     for peer in pairs(self.peers) do peer:shutdown() end
     local deadline = self.loop:now() + self.config.stop_timeout
     local function look()
@@ -338,6 +393,7 @@ function Server:close()
         if peer.socket then peer.socket:abort() end
         peer:finish(1006)
     end
+    close_admin(self)
     if self.socket then self.socket:close() end
     if self.files then self.files:close() end
     if self.services then self.services:close() end

@@ -3,6 +3,7 @@ local auth = require("syncline.auth")
 local json = require("syncline.core").json
 local directory = require("syncline.services.directory")
 local http = require("syncline.services.http")
+local key_source = require("syncline.services.key_source")
 local limiter = require("syncline.services.limiter")
 local permissions = require("syncline.services.permissions")
 local providers = require("syncline.services.providers")
@@ -46,6 +47,7 @@ end
 ---@field log fun(level: string, message: string, facts: table?)
 ---@field mail fun(mail: table)
 ---@field base_url string
+---@field fetch (fun(options: table): any)?
 
 ---@param options syncline.services.AppOptions
 ---@return syncline.services.App?
@@ -59,11 +61,23 @@ function app.open(options)
     if not ok then
         return nil, ("app '%s': %s"):format(options.id, message)
     end
-    local users, reason, code = directory.open(options.path, options.clock)
+    local enabled = read_providers(config)
+    local custom = enabled["custom-token"]
+    local source, reason, code
+    if custom then
+        source, reason = key_source.open(custom, options)
+        if not source then
+            return nil, ("app '%s', jwt: %s"):format(options.id, reason), "keys"
+        end
+    end
+    local users
+    users, reason, code = directory.open(options.path, options.clock)
     if not users then
         return nil, reason, code
     end
     return setmetatable({
+        config = config,
+        custom_keys = source,
         id = options.id,
         directory = users,
         tokens = tokens.new({
@@ -73,7 +87,7 @@ function app.open(options)
             access_lifetime = config.access_token_lifetime or 30 * 60,
             refresh_lifetime = config.refresh_token_lifetime or 60 * 24 * 3600,
         }),
-        providers = read_providers(config),
+        providers = enabled,
         functions = config.functions or {},
         permissions = config.permissions,
         origins = config.origins,
@@ -90,6 +104,9 @@ function app.open(options)
 end
 
 function app:close()
+    if self.custom_keys then
+        self.custom_keys:close()
+    end
     self.directory:close()
 end
 

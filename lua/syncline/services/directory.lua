@@ -152,6 +152,11 @@ function directory:users()
     return list
 end
 
+---@return integer
+function directory:count()
+    return self.realm:objects("User"):count()
+end
+
 ---The user with this identity.
 ---@param provider string
 ---@param subject string
@@ -181,6 +186,21 @@ local function merge(row, data)
     row.data = json.encode(all)
 end
 
+-- Inside a write: a new user with its first identity.
+local function add_user(self, id, provider, subject, data)
+    local now = self.clock()
+    local row = self.realm:create("User", {
+        _id = id,
+        type = "normal",
+        disabled = false,
+        created = now,
+        last_login = now,
+        data = "{}",
+    })
+    add_identity(self, row, provider, subject, data)
+    return row
+end
+
 ---Finds the user with an identity or creates one; `data` is merged into the user's data.
 ---@param provider string
 ---@param subject string
@@ -190,23 +210,40 @@ function directory:find_or_create(provider, subject, data)
     local identity = self.realm:object("Identity", provider .. ":" .. subject)
     local id = identity and identity.user or new_id()
     write(self, function()
-        local now = self.clock()
-        local row = self.realm:object("User", id)
-        if not row then
-            row = self.realm:create("User", {
-                _id = id,
-                type = "normal",
-                disabled = false,
-                created = now,
-                last_login = now,
-                data = "{}",
-            })
-            add_identity(self, row, provider, subject, data)
-        end
-        row.last_login = now
+        local row = self.realm:object("User", id) or add_user(self, id, provider, subject, data)
+        row.last_login = self.clock()
         merge(row, data)
     end)
     return self:user(id)
+end
+
+---Creates a user under an id of the caller's choice. False if the id or the identity is taken.
+---@param id string
+---@param provider string
+---@param subject string
+---@param data table?
+---@param account { email: string, hash: string }? the password account that goes with it
+---@return boolean
+function directory:create_user(id, provider, subject, data, account)
+    if self.realm:object("User", id) or self.realm:object("Identity", provider .. ":" .. subject) then
+        return false
+    end
+    if account and self.realm:object("Password", directory.fold(account.email)) then
+        return false
+    end
+    write(self, function()
+        merge(add_user(self, id, provider, subject, data), data)
+        if account then
+            self.realm:create("Password", {
+                _id = directory.fold(account.email),
+                email = account.email,
+                hash = account.hash,
+                confirmed = true,
+                user = id,
+            })
+        end
+    end)
+    return true
 end
 
 ---Gives a user one more identity. False if somebody has it already, or the user has one of the

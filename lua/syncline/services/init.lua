@@ -26,6 +26,8 @@ services.__index = services
 ---@field clock fun(): integer Unix seconds
 ---@field log (fun(level: string, message: string, facts: table?))?
 ---@field mail (fun(mail: table))? sends confirmation and reset mails
+---@field on_revoke (fun(app: syncline.services.App, user: string, session: string?))? open connections have to end
+---@field fetch (fun(options: table): any)? HTTP request of the loop, for keys behind a URL; without it they are not fetched
 
 ---@param options syncline.services.Options
 ---@return syncline.services.Services?
@@ -36,25 +38,47 @@ function services.open(options)
     self.mail = options.mail or function(mail)
         self.log("notice", "mail (no hook is configured)", { to = mail.to, purpose = mail.purpose, link = mail.link })
     end
+    self.directory, self.key, self.keys = options.directory, options.key, options.keys or { options.key }
+    self.fetch, self.on_revoke = options.fetch, options.on_revoke
     for id, config in pairs(options.apps) do
-        local app, message, code = apps.open({
-            id = id,
-            config = config,
-            path = ("%s/%s.realm"):format(options.directory, id),
-            key = options.key,
-            keys = options.keys or { options.key },
-            clock = options.clock,
-            log = self.log,
-            mail = config.mail or self.mail,
-            base_url = self.base_url,
-        })
+        local app, message, code = self:add(id, config)
         if not app then
             self:close()
             return nil, message, code
         end
-        self.apps[id] = app
     end
     return self
+end
+
+---Opens one more app.
+---@param id string
+---@param config table the app's part of a configuration
+---@return syncline.services.App?
+---@return string? message
+---@return string|number|nil code
+function services:add(id, config)
+    local app, message, code = apps.open({
+        id = id,
+        config = config,
+        path = ("%s/%s.realm"):format(self.directory, id),
+        key = self.key,
+        keys = self.keys,
+        clock = self.clock,
+        log = self.log,
+        mail = config.mail or self.mail,
+        base_url = self.base_url,
+        fetch = self.fetch,
+    })
+    if not app then
+        return nil, message, code
+    end
+    if self.on_revoke then
+        app.on_revoke = function(user_id, session_id)
+            self.on_revoke(app, user_id, session_id)
+        end
+    end
+    self.apps[id] = app
+    return app
 end
 
 ---The origin that clients are told; known late if the port is chosen by the system.

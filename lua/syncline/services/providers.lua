@@ -74,7 +74,7 @@ providers["custom-token"] = function(app, body)
     if #token > MAX_TOKEN then
         unauthorized()
     end
-    local claims, reason = auth.verify(token, settings.keys, {
+    local claims, reason = auth.verify(token, app.custom_keys:for_token(token), {
         audience = settings.audience or app.id,
         issuer = settings.issuer,
         now = app.clock(),

@@ -1,0 +1,210 @@
+-- Apps and users of a server, for its operator: asks the server if it runs, else opens its files.
+
+local core = require("syncline.core")
+local disk = require("syncline.disk")
+local loop = require("syncline.loop")
+local operations = require("syncline.server.operations")
+local server_config = require("syncline.server.config")
+local services = require("syncline.services")
+local stored_apps = require("syncline.server.stored_apps")
+
+local json = core.json
+
+---@class syncline.Admin
+---@field running boolean whether a running server does the work
+local Admin = {}
+Admin.__index = Admin
+
+-- ---- a running server -------------------------------------------------------------------------------
+
+local Remote = {}
+Remote.__index = Remote
+
+local TIMEOUT = 30
+
+-- One request; waits for its answer.
+local function ask(self, method, path, body, timeout)
+    local result
+    local call, message, code = loop.get():request({
+        url = self.url .. "/admin/v1" .. path, method = method, timeout = timeout or TIMEOUT, max_body = 256 * 1024 * 1024,
+        headers = { Authorization = "Bearer " .. self.token, Accept = "application/json", ["Content-Type"] = "application/json" },
+        body = body and json.encode(body) or nil,
+        on_done = function(...) result = { ... } end,
+    })
+    if not call then return nil, message, code end
+    loop.run(function() return result ~= nil end, (timeout or TIMEOUT) + 5)
+    if not result then return nil, "the server does not answer", "network" end
+    local answer = result[1]
+    if not answer then return nil, result[2], "network" end
+    local value = answer.body ~= "" and json.decode(answer.body) or nil
+    if answer.status >= 200 and answer.status <= 299 then return value == nil and true or value end
+    local text = type(value) == "table" and type(value.error) == "string" and value.error
+        or ("the server answered with status %d"):format(answer.status)
+    local name = type(value) == "table" and type(value.error_code) == "string" and value.error_code or answer.status
+    return nil, text, name
+end
+
+local function find_server(storage)
+    local text = disk.exists(storage .. "/admin.json") and disk.read(storage .. "/admin.json")
+    local known = text and json.decode(text)
+    if type(known) ~= "table" or type(known.url) ~= "string" or type(known.token) ~= "string" then return nil end
+    if not known.url:match("^http://127%.0%.0%.1:%d+$") then return nil end
+    local remote = setmetatable({ url = known.url, token = known.token }, Remote)
+    -- The file of a server that was killed stays behind; then nobody answers, or somebody else.
+    local answer = ask(remote, "GET", "/ping", nil, 5)
+    return type(answer) == "table" and answer.server == "syncline" and remote or nil
+end
+
+local function app_path(app, rest)
+    return "/apps/" .. tostring(app):gsub("[^%w_-]", "_") .. (rest or "")
+end
+
+local function user_path(app, id, rest)
+    return app_path(app, "/users/" .. tostring(id):gsub("[^%w_.-]", "_") .. (rest or ""))
+end
+
+function Remote:apps() return ask(self, "GET", "/apps") end
+function Remote:app(id) return ask(self, "GET", app_path(id)) end
+function Remote:create_app(id, definition) return ask(self, "POST", "/apps", { id = id, definition = definition }) end
+function Remote:users(app) return ask(self, "GET", app_path(app, "/users")) end
+function Remote:user(app, id) return ask(self, "GET", user_path(app, id)) end
+function Remote:create_user(app, facts) return ask(self, "POST", app_path(app, "/users"), facts) end
+function Remote:delete_user(app, id) return ask(self, "DELETE", user_path(app, id)) end
+
+function Remote:set_disabled(app, id, disabled)
+    return ask(self, "PUT", user_path(app, id, disabled and "/disable" or "/enable"))
+end
+
+function Remote:explain(app, user, partition)
+    return ask(self, "POST", app_path(app, "/permissions/explain"), { user = user, partition = partition })
+end
+
+-- ---- the files --------------------------------------------------------------------------------------
+
+local function open_files(storage, config)
+    local checked = server_config.check(config)
+    checked.storage = storage
+    local apps, message = stored_apps.merge(storage, checked)
+    if not apps then return nil, message, "invalid" end
+    for _, folder in ipairs({ storage, storage .. "/users" }) do
+        local ok
+        ok, message = disk.make_folder(folder)
+        if not ok then return nil, message, "storage" end
+    end
+    local key, reason = server_config.keys(checked)
+    if not key then return nil, reason, "storage" end
+    local opened, code
+    opened, message, code = services.open({
+        apps = apps, directory = storage .. "/users", key = key, keys = reason, base_url = "https://localhost", clock = os.time,
+    })
+    if not opened then return nil, message, code end
+    return opened, operations.on_storage(opened, storage, checked.apps)
+end
+
+-- ---- the interface ----------------------------------------------------------------------------------
+
+---Opens the apps and users of the server with this storage folder: through the server if it runs, else
+---its files. `config` is the server's configuration, if it has one. Not to be used inside a callback of
+---the loop.
+---@param storage string
+---@param config table|nil
+---@return syncline.Admin|nil admin
+---@return string|nil message
+---@return string|number|nil code
+function Admin.open(storage, config)
+    if type(storage) ~= "string" then error("admin: a storage folder expected", 2) end
+    local remote = find_server(storage)
+    if remote then return setmetatable({ running = true, target = remote }, Admin) end
+    local opened, target, code = open_files(storage, config)
+    if not opened then return nil, target, code end
+    return setmetatable({ running = false, target = target, opened = opened }, Admin)
+end
+
+---Closes the files, if they are open.
+function Admin:close()
+    if self.opened then self.opened:close() end
+    self.opened, self.target = nil, nil
+end
+
+---All apps: `id`, `source` ("configuration" or "storage"), `providers`, `permissions` (rules, or
+---"function"), `access_token_lifetime`, `refresh_token_lifetime`, `users` (how many).
+---@return table[]|nil apps
+---@return string|nil message
+---@return string|number|nil code "not_found", "exists", "invalid", "storage" or "network"; so below
+function Admin:apps() return self.target:apps() end
+
+---One app.
+---@param id string
+---@return table|nil app
+---@return string|nil message
+---@return string|number|nil code
+function Admin:app(id) return self.target:app(id) end
+
+---Makes an app. The definition has what an app of the configuration has, as far as it is no function:
+---`anonymous`, `email`, `api_key`, `jwt`, `permissions`, `origins`, `access_token_lifetime`,
+---`refresh_token_lifetime`. A running server has it at once.
+---@param id string
+---@param definition table
+---@return table|nil app
+---@return string|nil message
+---@return string|number|nil code
+function Admin:create_app(id, definition) return self.target:create_app(id, definition or {}) end
+
+---Users of an app, oldest first: `id`, `email`, `disabled`, `created`, `identities`, `data`, `custom_data`.
+---@param app string
+---@return table[]|nil users
+---@return string|nil message
+---@return string|number|nil code
+function Admin:users(app) return self.target:users(app) end
+
+---One user.
+---@param app string
+---@param id string
+---@return table|nil user
+---@return string|nil message
+---@return string|number|nil code
+function Admin:user(app, id) return self.target:user(app, id) end
+
+---Creates a user: `email` and perhaps `password` (without it the user sets one by a reset mail), or
+---`subject` (of an issuer's tokens); perhaps `id`, to keep an id from elsewhere, and `custom_data`.
+---@param app string
+---@param facts table
+---@return table|nil user
+---@return string|nil message
+---@return string|number|nil code
+function Admin:create_user(app, facts) return self.target:create_user(app, facts) end
+
+---Ends all sessions and connections of a user and lets it log in no more.
+---@param app string
+---@param id string
+---@return table|nil user
+---@return string|nil message
+---@return string|number|nil code
+function Admin:disable_user(app, id) return self.target:set_disabled(app, id, true) end
+
+---@param app string
+---@param id string
+---@return table|nil user
+---@return string|nil message
+---@return string|number|nil code
+function Admin:enable_user(app, id) return self.target:set_disabled(app, id, false) end
+
+---Removes a user with identities, keys and sessions. Realms stay.
+---@param app string
+---@param id string
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function Admin:delete_user(app, id) return self.target:delete_user(app, id) end
+
+---What a user may do with a partition, and why: `access`, `lines` (one per rule), `known` (is there such
+---a user).
+---@param app string
+---@param user string
+---@param partition string Extended JSON: "text" with its quotes, 42, null, {"$oid":"..."}
+---@return table|nil explanation
+---@return string|nil message
+---@return string|number|nil code
+function Admin:explain(app, user, partition) return self.target:explain(app, user, partition) end
+
+return Admin

@@ -1,0 +1,78 @@
+-- syncline user: users of an app.
+
+local common = require("syncline.cli.common")
+local operator = require("syncline.cli.operator")
+
+local function line(user)
+    local names = {}
+    for i, identity in ipairs(user.identities) do names[i] = identity.provider end
+    print(("%s  %s  %-8s  %-10s  %s"):format(user.id, os.date("!%Y-%m-%d", user.created),
+        user.disabled and "disabled" or "enabled", table.concat(names, ","), user.email or ""))
+end
+
+-- The first line of a file, or of standard input.
+local function read_password(path)
+    local file, ours = common.open_file(path, "r")
+    local text = file:read("*l")
+    if ours then file:close() end
+    text = text and text:gsub("\r$", "")
+    if not text or text == "" then common.fail("--password-file: '%s' has no first line", path) end
+    return text
+end
+
+local actions = {}
+
+function actions.create(given)
+    operator.words(given, 0, "nothing more")
+    local app = operator.need(given, "app")
+    local facts = {
+        email = given.email, subject = given.subject, id = given.id,
+        password = given.password_file and read_password(given.password_file) or nil,
+        custom_data = given.custom_data and operator.json("custom-data", given.custom_data) or nil,
+    }
+    if (facts.email == nil) == (facts.subject == nil) then common.misuse("create: either --email or --subject") end
+    return operator.with(given, function(target)
+        operator.print(given, operator.must(target:create_user(app, facts)), line)
+    end)
+end
+
+function actions.list(given)
+    operator.words(given, 0, "nothing more")
+    local app = operator.need(given, "app")
+    return operator.with(given, function(target)
+        operator.print(given, operator.must(target:users(app)), function(users)
+            for _, user in ipairs(users) do line(user) end
+        end)
+    end)
+end
+
+local function by_id(method)
+    return function(given)
+        local app, id = operator.need(given, "app"), operator.words(given, 1, "the id of the user")
+        return operator.with(given, function(target)
+            local user = operator.must(target[method](target, app, id))
+            if user ~= true then operator.print(given, user, line) end
+        end)
+    end
+end
+
+actions.show = by_id("user")
+actions.disable = by_id("disable_user")
+actions.enable = by_id("enable_user")
+actions.delete = by_id("delete_user")
+
+return {
+    name = "user",
+    usage = "user create|list|show|disable|enable|delete --app ID [USER] [OPTIONS]",
+    about = "Makes, shows, disables and deletes users of an app. What a user has open ends when it is disabled or deleted.",
+    options = operator.options({
+        { name = "app", value = "ID", help = "id of the app" },
+        { name = "email", value = "ADDRESS", help = "create: a user who logs in with email and password" },
+        { name = "password-file", value = "FILE", help = "create: file with the password, '-': standard input" },
+        { name = "subject", value = "TEXT", help = "create: a user whom tokens of an issuer name by this" },
+        { name = "id", value = "ID", help = "create: keep this id (24 hexadecimal digits) instead of a new one" },
+        { name = "custom-data", value = "JSON", help = "create: facts for rules and tokens, or @FILE" },
+    }),
+    more = "Without --password-file nobody knows the password: the user sets one by a reset mail.",
+    run = function(given) return operator.dispatch("user", actions, given) end,
+}

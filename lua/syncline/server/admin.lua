@@ -1,0 +1,125 @@
+-- The operator's interface of a running server: requests in, answers out. Whoever shows the token of
+-- this run, which lies in a file that only the owner of the storage folder can read, may do everything.
+
+local auth = require("syncline.auth")
+local http = require("syncline.services.http")
+
+local admin = {}
+admin.__index = admin
+
+local STATUS = { not_found = 404, exists = 409, invalid = 400, storage = 500 }
+
+---@class syncline.server.Admin
+---@field operations syncline.server.Operations
+---@field token string
+
+---@param options { operations: syncline.server.Operations, token: string, version: string, log: function? }
+---@return syncline.server.Admin
+function admin.new(options)
+    return setmetatable({
+        operations = options.operations, token = options.token, version = options.version,
+        log = options.log or function() end,
+    }, admin)
+end
+
+-- The result of an operation as an answer.
+local function answer(status, value, message, code)
+    if value == nil then return http.json(STATUS[code] or 500, { error = message, error_code = code }) end
+    return http.json(status, value)
+end
+
+local function ping(self)
+    return http.json(200, { server = "syncline", version = self.version })
+end
+
+local function list_apps(self)
+    return answer(200, self.operations:apps())
+end
+
+local function create_app(self, request)
+    local body = http.object(request)
+    if body.definition == nil then body.definition = {} end
+    local app, message, code = self.operations:create_app(body.id, body.definition)
+    if app then self.log("notice", "app created", { app = app.id }) end
+    return answer(201, app, message, code)
+end
+
+local function show_app(self, _, id)
+    return answer(200, self.operations:app(id))
+end
+
+local function list_users(self, _, app)
+    return answer(200, self.operations:users(app))
+end
+
+local function create_user(self, request, app)
+    local user, message, code = self.operations:create_user(app, http.object(request))
+    if user then self.log("notice", "user created", { app = app, user = user.id }) end
+    return answer(201, user, message, code)
+end
+
+local function show_user(self, _, app, id)
+    return answer(200, self.operations:user(app, id))
+end
+
+local function delete_user(self, _, app, id)
+    local found, message, code = self.operations:delete_user(app, id)
+    if not found then return answer(404, nil, message, code) end
+    self.log("notice", "user deleted", { app = app, user = id })
+    return http.json(204)
+end
+
+local function switch(disabled)
+    return function(self, _, app, id)
+        local user, message, code = self.operations:set_disabled(app, id, disabled)
+        if user then self.log("notice", disabled and "user disabled" or "user enabled", { app = app, user = id }) end
+        return answer(200, user, message, code)
+    end
+end
+
+local function explain(self, request, app)
+    local body = http.object(request)
+    return answer(200, self.operations:explain(app, body.user, body.partition))
+end
+
+local APP = "^/admin/v1/apps/([%w_-]+)"
+local USER = APP .. "/users/([%w_.-]+)"
+
+local ROUTES = {
+    { "^/admin/v1/ping$", { GET = ping } },
+    { "^/admin/v1/apps$", { GET = list_apps, POST = create_app } },
+    { APP .. "$", { GET = show_app } },
+    { APP .. "/users$", { GET = list_users, POST = create_user } },
+    { USER .. "$", { GET = show_user, DELETE = delete_user } },
+    { USER .. "/disable$", { PUT = switch(true) } },
+    { USER .. "/enable$", { PUT = switch(false) } },
+    { APP .. "/permissions/explain$", { POST = explain } },
+}
+
+local function route(self, request)
+    if not auth.equal(auth.sha256(self.token), auth.sha256(http.bearer(request) or "")) then
+        return http.error(401, "the token of this run of the server is needed")
+    end
+    for _, entry in ipairs(ROUTES) do
+        local first, second = request.path:match(entry[1])
+        if first then
+            local handler = entry[2][request.method]
+            if not handler then return http.error(405, "method not allowed") end
+            return handler(self, request, first, second)
+        end
+    end
+    return http.error(404, "not found")
+end
+
+---Answers one request. Never raises.
+---@param request syncline.services.Request
+---@return syncline.services.Response
+function admin:handle(request)
+    local result = http.protect(function(message)
+        self.log("error", "an operator's request failed", { path = request.path, reason = message })
+    end, route, self, request)
+    result.headers["Cache-Control"] = "no-store"
+    return result
+end
+
+return admin

@@ -1,0 +1,335 @@
+--- What an operator does with the apps of a server: the same for the interface of a running server and
+--- for direct access to its files.
+local auth = require("syncline.auth")
+local core = require("syncline.core")
+local permissions = require("syncline.services.permissions")
+local stored_apps = require("syncline.server.stored_apps")
+
+local json = core.json
+
+local operations = {}
+operations.__index = operations
+
+---@class syncline.server.Operations
+---@field services syncline.services.Services
+
+---Operations on open apps whose files lie in a storage folder.
+---@param services syncline.services.Services
+---@param storage string
+---@param configured table<string, table> apps of the configuration
+---@return syncline.server.Operations
+function operations.on_storage(services, storage, configured)
+    local stored = {}
+    for id in pairs(services.apps) do
+        stored[id] = configured[id] == nil or nil
+    end
+    return setmetatable({ services = services, storage = storage, stored = stored }, operations)
+end
+
+local NAMES = {
+    ["anon-user"] = "anonymous",
+    ["local-userpass"] = "email",
+    ["api-key"] = "api_key",
+    ["custom-token"] = "jwt",
+    ["custom-function"] = "function",
+}
+
+local function describe_rules(rules)
+    if type(rules) == "function" then
+        return "function"
+    end
+    return rules and json.array(rules) or nil
+end
+
+local function describe_app(self, app)
+    local providers = {}
+    for name in pairs(app.providers) do
+        providers[#providers + 1] = NAMES[name]
+    end
+    table.sort(providers)
+    return {
+        id = app.id,
+        source = self.stored[app.id] and "storage" or "configuration",
+        providers = json.array(providers),
+        permissions = describe_rules(app.permissions),
+        access_token_lifetime = app.tokens.access_lifetime,
+        refresh_token_lifetime = app.tokens.refresh_lifetime,
+        users = app.directory:count(),
+    }
+end
+
+local function describe_user(user)
+    local identities = {}
+    for i, identity in ipairs(user.identities) do
+        identities[i] = { id = identity.id, provider = NAMES[identity.provider] or identity.provider }
+    end
+    return {
+        id = user.id,
+        email = user.data.email,
+        disabled = user.disabled,
+        created = user.created,
+        identities = json.array(identities),
+        data = user.data,
+        custom_data = user.custom_data,
+    }
+end
+
+local function app_named(self, id)
+    local app = self.services.apps[id]
+    if not app then
+        return nil, ("there is no app '%s'"):format(tostring(id)), "not_found"
+    end
+    return app
+end
+
+local function no_user(id)
+    return nil, ("there is no user '%s'"):format(tostring(id)), "not_found"
+end
+
+---All apps, by id.
+---@return table[]
+function operations:apps()
+    local list = {}
+    for _, app in pairs(self.services.apps) do
+        list[#list + 1] = describe_app(self, app)
+    end
+    table.sort(list, function(a, b)
+        return a.id < b.id
+    end)
+    return json.array(list)
+end
+
+---@param id string
+---@return table?
+---@return string? message
+---@return string? code
+function operations:app(id)
+    local app, message, code = app_named(self, id)
+    if not app then
+        return nil, message, code
+    end
+    return describe_app(self, app)
+end
+
+---Makes an app and keeps its definition.
+---@param id string
+---@param definition table
+---@return table?
+---@return string? message
+---@return string? code
+function operations:create_app(id, definition)
+    local ok, message = stored_apps.check_id(id)
+    if ok then
+        ok, message = stored_apps.check(definition)
+    end
+    if not ok then
+        return nil, message, "invalid"
+    end
+    if self.services.apps[id] then
+        return nil, ("there is an app '%s' already"):format(id), "exists"
+    end
+    local app, code
+    app, message, code = self.services:add(id, definition)
+    if not app then
+        return nil, message, code == "keys" and "invalid" or "storage"
+    end
+    ok, message = stored_apps.save(self.storage, id, definition)
+    if not ok then
+        self.services.apps[id] = nil
+        app:close()
+        return nil, message, "storage"
+    end
+    self.stored[id] = true
+    return describe_app(self, app)
+end
+
+---Users of an app, oldest first.
+---@param app_id string
+---@return table[]?
+---@return string? message
+---@return string? code
+function operations:users(app_id)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    local list = {}
+    for i, user in ipairs(app.directory:users()) do
+        list[i] = describe_user(user)
+    end
+    table.sort(list, function(a, b)
+        if a.created ~= b.created then
+            return a.created < b.created
+        end
+        return a.id < b.id
+    end)
+    return json.array(list)
+end
+
+---@param app_id string
+---@param id string
+---@return table?
+---@return string? message
+---@return string? code
+function operations:user(app_id, id)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    local user = app.directory:user(id)
+    if not user then
+        return no_user(id)
+    end
+    return describe_user(user)
+end
+
+-- Provider, subject, data and password account of a new user, or nil and what is wrong.
+local function read_identity(app, facts)
+    if facts.email ~= nil then
+        if not app.providers["local-userpass"] then
+            return nil, ("app '%s' does not let users log in with email and password"):format(app.id)
+        end
+        if type(facts.email) ~= "string" or #facts.email > 320 or not facts.email:match("^[^%s@]+@[^%s@]+$") then
+            return nil, "email: an address expected"
+        end
+        local password = facts.password
+        if password ~= nil and (type(password) ~= "string" or #password < 6 or #password > 512) then
+            return nil, "password: 6 to 128 characters expected"
+        end
+        -- Without a password nobody knows one: the user sets it by way of a reset mail.
+        local hash = auth.hash_password(password or auth.random(32), app.scrypt)
+        return "local-userpass", app.directory.fold(facts.email), { email = facts.email },
+            { email = facts.email, hash = hash }
+    end
+    if facts.subject ~= nil then
+        if not app.providers["custom-token"] then
+            return nil, ("app '%s' does not let users log in with tokens of an issuer"):format(app.id)
+        end
+        if type(facts.subject) ~= "string" or facts.subject == "" or #facts.subject > 256 then
+            return nil, "subject: text of 1 to 256 bytes expected"
+        end
+        return "custom-token", facts.subject, {}
+    end
+    return nil, "an email address, or the subject of an issuer's tokens, is needed"
+end
+
+---Creates a user: `email` and perhaps `password`, or `subject`; perhaps `id` (24 hexadecimal digits,
+---to keep the id from elsewhere) and `custom_data`.
+---@param app_id string
+---@param facts { email: string?, password: string?, subject: string?, id: string?, custom_data: table? }
+---@return table?
+---@return string? message
+---@return string? code
+function operations:create_user(app_id, facts)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    local id = facts.id or app.directory.new_id()
+    if type(id) ~= "string" or #id ~= 24 or not id:match("^[0-9a-f]+$") then
+        return nil, "id: 24 hexadecimal digits in lower case expected", "invalid"
+    end
+    if facts.custom_data ~= nil and type(facts.custom_data) ~= "table" then
+        return nil, "custom_data: an object expected", "invalid"
+    end
+    local provider, subject, data, account = read_identity(app, facts)
+    if not provider then
+        return nil, subject, "invalid"
+    end
+    if not app.directory:create_user(id, provider, subject, data, account) then
+        return nil, "there is a user with this id, address or subject already", "exists"
+    end
+    if facts.custom_data then
+        app.directory:set_custom_data(id, facts.custom_data)
+    end
+    return describe_user(app.directory:user(id))
+end
+
+---Disabling ends all sessions and open connections of the user.
+---@param app_id string
+---@param id string
+---@param disabled boolean
+---@return table?
+---@return string? message
+---@return string? code
+function operations:set_disabled(app_id, id, disabled)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    if not app:set_disabled(id, disabled) then
+        return no_user(id)
+    end
+    return describe_user(app.directory:user(id))
+end
+
+---@param app_id string
+---@param id string
+---@return boolean?
+---@return string? message
+---@return string? code
+function operations:delete_user(app_id, id)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    if not app:delete_user(id) then
+        return no_user(id)
+    end
+    return true
+end
+
+local WRAPPED = { ["$oid"] = "objectid", ["$uuid"] = "uuid", ["$numberInt"] = "int", ["$numberLong"] = "int" }
+
+---A partition value in Extended JSON as rules see it.
+---@param text string
+---@return syncline.services.Partition?
+---@return string? message
+function operations.partition(text)
+    local ok, value = pcall(json.decode, text)
+    local kind = ok and type(value)
+    if kind == "string" then
+        return { kind = "string", value = value }
+    elseif ok and value == core.null then
+        return { kind = "null" }
+    elseif kind == "number" and value % 1 == 0 then
+        return { kind = "int", value = text:match("^%s*(%-?%d+)%s*$") or ("%d"):format(value) }
+    elseif kind == "table" then
+        local name, inner = next(value)
+        if WRAPPED[name] and type(inner) == "string" then
+            return { kind = WRAPPED[name], value = inner }
+        end
+    end
+    return nil, ("partition '%s': Extended JSON expected, as \"text\" (with its quotes), 42, null or {\"$oid\":\"...\"}")
+        :format(text)
+end
+
+---What a user may do with a partition, and which rule says so. A user id without an account is taken
+---for one from `syncline token` or an issuer's standing token.
+---@param app_id string
+---@param user_id string
+---@param partition_text string Extended JSON
+---@return { access: string, lines: string[], known: boolean }?
+---@return string? message
+---@return string? code
+function operations:explain(app_id, user_id, partition_text)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    if type(user_id) ~= "string" or type(partition_text) ~= "string" then
+        return nil, "a user id and a partition are needed", "invalid"
+    end
+    local partition
+    partition, message = operations.partition(partition_text)
+    if not partition then
+        return nil, message, "invalid"
+    end
+    local user = app.directory:user(user_id)
+    local asked = user or { id = user_id, data = {}, custom_data = {}, identities = {} }
+    local lines = permissions.explain(app.permissions, asked, partition)
+    return { access = (app:access(asked, partition)), lines = json.array(lines), known = user ~= nil,
+        disabled = user and user.disabled or false }
+end
+
+return operations

@@ -1,0 +1,101 @@
+-- The operator's commands, beside a server and while it runs.
+local admin = require("syncline.admin")
+local json = require("syncline.core").json
+local process = require("support.process")
+
+local RULES = { { partition = "user=%user.id", access = "write" }, { partition = "public", access = "read" } }
+
+describe("syncline app, user and permissions", function()
+    local folder, pid
+
+    local function run(arguments, input)
+        return process.syncline(arguments .. " --storage " .. folder .. "/server", input)
+    end
+
+    local function serve()
+        process.write_file(folder .. "/url", "")
+        process.run(("bin/syncline serve --port 0 --storage %s/server >%s/url 2>%s/log & echo $! >%s/pid")
+            :format(folder, folder, folder, folder))
+        pid = process.read_file(folder .. "/pid"):match("%d+")
+        local deadline = os.time() + 20
+        while os.time() <= deadline do
+            local url = process.read_file(folder .. "/url"):match("^(%S+)\n")
+            if url then return url end
+            process.run("sleep 0.02")
+        end
+        error(process.read_file(folder .. "/log"))
+    end
+
+    local function stop(signal)
+        process.run(("kill -%s %s; while kill -0 %s 2>/dev/null; do sleep 0.02; done"):format(signal, pid, pid))
+        pid = nil
+    end
+
+    before_each(function() folder = process.folder() end)
+    after_each(function()
+        if pid then stop("KILL") end
+        process.remove_folder(folder)
+    end)
+
+    it("reach a running server, which knows what they made at once", function()
+        local url = serve()
+        local _, mode = process.run("stat -c %a " .. folder .. "/server/admin.json")
+        assert.equal("600\n", mode)
+        assert.is_true(assert(admin.open(folder .. "/server")).running)
+        local status, _, problem = run("app create notes --email --permissions '" .. json.encode(json.array(RULES)) .. "'")
+        assert.equal(0, status, problem)
+        local out
+        status, out, problem = run("user create --app notes --email ann@example.org --password-file - --json", "secret1\n")
+        assert.equal(0, status, problem)
+        local id = json.decode(out).id
+        local app = assert(require("syncline.app").new({ id = "notes", base_url = url,
+            tls = { ca = folder .. "/server/tls/cert.pem" } }))
+        local user = assert(app:log_in({ provider = "email", email = "ann@example.org", password = "secret1" }))
+        assert.equal(id, user.id)
+        _, out = run(("permissions explain --app notes --user %s --partition '\"public\"'"):format(id))
+        assert.matches("access: read %(rule 2 matches%)", out)
+        assert.equal(0, (run("user disable --app notes " .. id)))
+        assert.is_nil((app:log_in({ provider = "email", email = "ann@example.org", password = "secret1" })))
+        assert.equal(0, (run("user enable --app notes " .. id)))
+        assert(app:log_in({ provider = "email", email = "ann@example.org", password = "secret1" }))
+        assert.equal(0, (run("user delete --app notes " .. id)))
+        assert.is_nil((app:log_in({ provider = "email", email = "ann@example.org", password = "secret1" })))
+        stop("TERM")
+        assert.is_nil(io.open(folder .. "/server/admin.json"))
+        assert.not_matches("secret1", process.read_file(folder .. "/log"))
+        assert.matches("notes", select(2, run("app list")))
+    end)
+
+    it("work on the files when a server was killed", function()
+        serve()
+        stop("KILL")
+        assert(io.open(folder .. "/server/admin.json")):close()
+        assert.equal(0, (run("app create notes --anonymous")))
+        serve()
+        assert.matches("anonymous", select(2, run("app show notes")))
+    end)
+
+    it("say what is wrong, with status 1 or 2", function()
+        local function fails(expected, arguments, text)
+            local status, _, problem = run(arguments)
+            assert.equal(expected, status, arguments)
+            assert.matches(text, problem, 1, true)
+        end
+        fails(2, "app", "one of create, list, show expected")
+        fails(2, "app destroy x", "got 'destroy'")
+        fails(2, "app create", "the id of the app")
+        fails(2, "app create x --permissions '['", "JSON expected")
+        fails(2, "app list --email", "belongs to 'app create'")
+        fails(2, "user list", "--app is missing")
+        fails(2, "user create --app x", "either --email or --subject")
+        fails(2, "permissions explain --app x --user y", "--partition is missing")
+        fails(1, "app show nothing", "there is no app 'nothing'")
+        fails(1, "user list --app nothing", "there is no app 'nothing'")
+        fails(1, "user delete --app default nobody", "there is no user 'nobody'")
+        for _, command in ipairs({ "app", "user", "permissions" }) do
+            local status, out = process.syncline(command .. " --help")
+            assert.equal(0, status)
+            assert.matches("usage: syncline " .. command, out, 1, true)
+        end
+    end)
+end)
