@@ -306,7 +306,7 @@ function Server.start(options)
         return nil, reason, code
     end
     sweep(self)
-    self.log("notice", "listening", { url = self:url(), storage = checked.storage, pid = nil })
+    self.log("notice", "listening", { url = self:url(), storage = checked.storage })
     if self.tls and self.tls.created then
         self.log("notice", "made a certificate for localhost; clients have to trust it", { cert = self.tls.cert })
     end
@@ -397,7 +397,7 @@ function Server:close()
     if self.socket then self.socket:close() end
     if self.files then self.files:close() end
     if self.services then self.services:close() end
-    self.log("notice", "stopped")
+    if self.socket then self.log("notice", "stopped") end
     self.lines:close()
 end
 
