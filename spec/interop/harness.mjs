@@ -132,8 +132,8 @@ class Peer {
   }
 }
 
-export function jsPeer(server) {
-  const env = { ...process.env };
+export function jsPeer(server, more = {}) {
+  const env = { ...process.env, ...more };
   if (server.tls) env.NODE_EXTRA_CA_CERTS = server.ca;
   return new Peer(start(process.execPath, [path.join(root, "spec/interop/js_peer.mjs")], { env }));
 }

@@ -1,0 +1,143 @@
+// What happens in the life of an app: a server restart, tokens that end, a first download of many objects,
+// large and odd values, a server that has forgotten the client.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { jsPeer, luaPeer, Server } from "./harness.mjs";
+import { id, schema } from "./schema.mjs";
+
+let server;
+before(async () => {
+  server = await new Server().start();
+});
+after(async () => {
+  if (server) await server.stop();
+});
+
+async function device(make, on, partition) {
+  const peer = make(on);
+  await peer.do("login", { app_id: "interop-app", base_url: on.baseUrl, ca: on.ca });
+  await peer.do("open", { partition, schema });
+  return peer;
+}
+
+const edit = (peer, ...edits) => peer.do("edit", { edits });
+
+// Asks until the answer is right.
+async function eventually(what, seconds, ask) {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const last = await ask();
+    if (last === true) return;
+    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s (${JSON.stringify(last)})`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+test("10,000 objects reach a new Realm JS device", { timeout: 120000 }, async () => {
+  const lua = await device(luaPeer, server, "many");
+  const edits = (from) =>
+    Array.from({ length: 2500 }, (_, n) => ({ do: "create", class: "Tag", key: `tag ${from + n}`, values: { label: `label ${from + n}` } }));
+  for (let from = 0; from < 10000; from += 2500) await lua.do("edit", { edits: edits(from) });
+  await lua.do("sync");
+  const js = await device(jsPeer, server, "many");
+  try {
+    await js.do("sync");
+    assert.equal((await js.do("count", { class: "Tag" })).count, 10000);
+    assert.deepEqual((await js.do("dump")).state, (await lua.do("dump")).state);
+  } finally {
+    await js.quit();
+    await lua.quit();
+  }
+});
+
+test("large blobs and odd texts travel both ways", { timeout: 120000 }, async () => {
+  const js = await device(jsPeer, server, "large");
+  const lua = await device(luaPeer, server, "large");
+  try {
+    const blob = (size, seed) => Buffer.from(Array.from({ length: size }, (_, i) => (i * seed + (i >> 8)) & 255)).toString("base64");
+    const texts = ["", "\u0000", "a\u0000b", "\u{10ffff}", "e\u0301 \u200d \u202e", "日本語 עברית", "\\\"'`${}"];
+    await edit(js, { do: "create", class: "Everything", key: id(1), values: { bin: { $binary: blob(1500000, 7) }, strings: texts } });
+    await edit(lua, { do: "create", class: "Everything", key: id(2), values: { bin: { $binary: blob(1500000, 13) }, strings: texts } });
+    for (let round = 0; round < 2; round++) for (const peer of [js, lua]) await peer.do("sync");
+    const { state } = await js.do("dump");
+    assert.deepEqual((await lua.do("dump")).state, state);
+    assert.deepEqual(state.Everything.map((o) => o.strings), [texts, texts]);
+    assert.equal(state.Everything[0].bin.$binary, blob(1500000, 7));
+  } finally {
+    await js.quit();
+    await lua.quit();
+  }
+});
+
+test("sessions go on after a server restart", { timeout: 120000 }, async () => {
+  const own = await new Server().start();
+  const js = await device((on) => jsPeer(on, { PEER_FAST: "1" }), own, "restart");
+  const lua = await device(luaPeer, own, "restart");
+  try {
+    await edit(js, { do: "create", class: "Tag", key: "before", values: {} });
+    await js.do("sync");
+    await own.stop();
+    await edit(js, { do: "create", class: "Tag", key: "js meanwhile", values: {} });
+    await edit(lua, { do: "create", class: "Tag", key: "lua meanwhile", values: {} });
+    await own.start();
+    await js.do("reconnect");
+    await lua.do("sync");
+    await eventually("everything everywhere", 60, async () => {
+      await lua.do("sync");
+      const counts = [];
+      for (const peer of [js, lua]) counts.push((await peer.do("count", { class: "Tag" })).count);
+      return counts.every((count) => count === 3) || counts;
+    });
+  } finally {
+    await js.quit();
+    await lua.quit();
+    await own.stop();
+  }
+});
+
+test("tokens that end are replaced", { timeout: 120000 }, async () => {
+  const own = await new Server({ app: "anonymous = true, access_token_lifetime = 8", config: "token_leeway = 1," }).start();
+  const js = jsPeer(own);
+  const lua = await device(luaPeer, own, "tokens");
+  try {
+    await js.do("login", { app_id: "interop-app", base_url: own.baseUrl });
+    await eventually("the first token of the Lua device has ended", 20, async () => own.log.includes('"code":4001') || own.log.slice(-500));
+    await edit(lua, { do: "create", class: "Tag", key: "with a new token", values: {} });
+    await lua.do("sync");
+    // The token of the Realm JS device has ended, too, before it opens its realm.
+    await js.do("open", { partition: "tokens", schema });
+    await js.do("sync");
+    assert.equal((await js.do("count", { class: "Tag" })).count, 1);
+  } finally {
+    await js.quit();
+    await lua.quit();
+    await own.stop();
+  }
+});
+
+test("a device whose server forgot it is told to reset, and loses nothing silently", { timeout: 120000 }, async () => {
+  const own = await new Server().start();
+  const js = await device((on) => jsPeer(on, { PEER_FAST: "1" }), own, "forgotten");
+  try {
+    await edit(js, { do: "create", class: "Tag", key: "kept here", values: {} });
+    await js.do("sync");
+    await own.stop();
+    const files = fs.readdirSync(path.join(own.dir, "data"), { recursive: true });
+    for (const file of files.filter((name) => /\.realm|\.db/.test(name) && !name.startsWith("users"))) {
+      fs.rmSync(path.join(own.dir, "data", file), { force: true });
+    }
+    await own.start();
+    await js.do("reconnect");
+    let seen = [];
+    await eventually("a client reset", 60, async () => {
+      seen = seen.concat((await js.do("errors")).errors);
+      return seen.some((error) => /ClientReset|reset/i.test(`${error.name} ${error.message}`)) || seen;
+    });
+    assert.equal((await js.do("count", { class: "Tag" })).count, 1);
+  } finally {
+    await js.quit();
+    await own.stop();
+  }
+});
