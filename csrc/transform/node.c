@@ -99,6 +99,11 @@ static bool load_path(sl_merge *m, sl_merge_entry *entry, sl_merge_node *node) {
 bool sl_merge_load(sl_merge *m, const sl_merge_side *side, uint32_t number, sl_instruction *in,
                    uint64_t *path, sl_merge_node *node) {
     sl_merge_entry *entry = &side->entries[number];
+    if (in->path_size > SL_MAX_PATH) {
+        m->failed = true;
+        return sl_fail(m->st, SL_ERR_USAGE, "P-PATH",
+                       "a path has %u steps, at most %d are possible", in->path_size, SL_MAX_PATH);
+    }
     *node = (sl_merge_node){.in = in,
                             .path = path,
                             .prior_size = in->prior_size,
