@@ -92,6 +92,7 @@ build = {
     ["syncline.services.tokens"] = "lua/syncline/services/tokens.lua",
     ["syncline.services.userpass"] = "lua/syncline/services/userpass.lua",
     ["syncline.session"] = "lua/syncline/session.lua",
+    ["syncline.sim"] = "lua/syncline/sim.lua",
     ["syncline.transform"] = "lua/syncline/transform.lua",
     -- end of modules
     ["syncline.core"] = {

@@ -4,12 +4,19 @@
 #include "lua/value.h"
 
 static const luaL_Reg parts[] = {
-    {"auth", sl_lua_open_auth},           {"changeset", sl_lua_open_changeset},
-    {"client", sl_lua_open_client},       {"ejson", sl_lua_open_ejson},
-    {"json", sl_lua_open_json},           {"net", sl_lua_open_net},
-    {"protocol", sl_lua_open_protocol},   {"realm", sl_lua_open_realm},
-    {"server", sl_lua_open_server},       {"store", sl_lua_open_store},
-    {"transform", sl_lua_open_transform}, {NULL, NULL},
+    {"auth", sl_lua_open_auth},
+    {"changeset", sl_lua_open_changeset},
+    {"client", sl_lua_open_client},
+    {"ejson", sl_lua_open_ejson},
+    {"json", sl_lua_open_json},
+    {"net", sl_lua_open_net},
+    {"protocol", sl_lua_open_protocol},
+    {"realm", sl_lua_open_realm},
+    {"server", sl_lua_open_server},
+    {"sim", sl_lua_open_sim},
+    {"store", sl_lua_open_store},
+    {"transform", sl_lua_open_transform},
+    {NULL, NULL},
 };
 
 int luaopen_syncline_core(lua_State *L) {

@@ -16,6 +16,7 @@ int sl_lua_open_net(lua_State *L);
 int sl_lua_open_protocol(lua_State *L);
 int sl_lua_open_realm(lua_State *L);
 int sl_lua_open_server(lua_State *L);
+int sl_lua_open_sim(lua_State *L);
 int sl_lua_open_store(lua_State *L);
 int sl_lua_open_transform(lua_State *L);
 

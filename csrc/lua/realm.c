@@ -44,13 +44,8 @@ static bool open_parts(sl_lua_realm *self, const char *path, bool fast, sl_statu
     return self->history != NULL;
 }
 
-/* realm.open{path = file or ":memory:", fast_commits = false} -> realm, or nil, message, code */
-static int realm_open(lua_State *L) {
-    sl_status st = SL_STATUS_INIT;
-    sl_str path = sl_lua_option_str(L, 1, "path", "");
-    bool fast = sl_lua_option_bool(L, 1, "fast_commits", false);
-    luaL_argcheck(L, path.size > 0, 1, "option 'path': a file name or ':memory:' expected");
-    luaL_argcheck(L, strlen(path.data) == path.size, 1, "option 'path' contains a zero byte");
+sl_lua_realm *sl_lua_push_realm(lua_State *L, sl_store *store, sl_realm *realm,
+                                sl_client_history *history) {
     sl_lua_realm *self = sl_lua_new(L, &sl_lua_realm_type);
     lua_createtable(L, 1, 0);
     lua_pushvalue(L, -2);
@@ -60,6 +55,20 @@ static int realm_open(lua_State *L) {
 #else
     lua_setuservalue(L, -2);
 #endif
+    self->store = store;
+    self->realm = realm;
+    self->history = history;
+    return self;
+}
+
+/* realm.open{path = file or ":memory:", fast_commits = false} -> realm, or nil, message, code */
+static int realm_open(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_str path = sl_lua_option_str(L, 1, "path", "");
+    bool fast = sl_lua_option_bool(L, 1, "fast_commits", false);
+    luaL_argcheck(L, path.size > 0, 1, "option 'path': a file name or ':memory:' expected");
+    luaL_argcheck(L, strlen(path.data) == path.size, 1, "option 'path' contains a zero byte");
+    sl_lua_realm *self = sl_lua_push_realm(L, NULL, NULL, NULL);
     if (open_parts(self, path.data, fast, &st)) return 1;
     self->head.closed = true;
     realm_close(L, self);

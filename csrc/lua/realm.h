@@ -32,6 +32,10 @@ struct sl_lua_realm {
 
 extern const sl_lua_type sl_lua_realm_type;
 
+/* Pushes a realm over parts that somebody else owns, or will fill in. `detach` (and `session`, its
+ * business) must take parts that are not the realm's own out of it again. */
+sl_lua_realm *sl_lua_push_realm(lua_State *L, sl_store *store, sl_realm *realm,
+                                sl_client_history *history);
 /* The open realm at `index`; raises otherwise. */
 sl_lua_realm *sl_lua_check_realm(lua_State *L, int index);
 /* After the history changed the realm from outside Lua's writes (integration of a download, new

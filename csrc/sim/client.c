@@ -105,6 +105,11 @@ static void on_event(sl_sim_client *client, const sl_client_event *event) {
     case SL_CLIENT_ERROR:
         on_error(client, event);
         break;
+    case SL_CLIENT_INTEGRATED:
+        if (event->changed && event->session == sl_client_session_number(client->session) &&
+            sim->options.changed)
+            sim->options.changed(sim->options.ctx, client->number);
+        break;
     case SL_CLIENT_WAIT_DONE:
         sl_sim_reset_event(client, event);
         break;

@@ -86,6 +86,7 @@ static void run(sl_sim_client *client) {
     sl_sim_reset_drop(client);
     if (!sl_client_session_restart(client->session, &st)) sl_sim_break(sim, &st);
     track(client);
+    if (sim->options.changed) sim->options.changed(sim->options.ctx, client->number);
 }
 
 static void finish(sl_sim_client *client) {

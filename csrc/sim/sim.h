@@ -28,7 +28,8 @@ typedef enum sl_sim_reset {
     SL_SIM_RESET_MANUAL /* nothing: the session stays ended */
 } sl_sim_reset;
 
-/* Callbacks may be NULL; they must not call the simulation. Zero in a number means the default. */
+/* Callbacks may be NULL; they must not let time pass or do anything to a machine or a link. Zero in
+ * a number means the default. */
 typedef struct sl_sim_options {
     const sl_alloc *alloc; /* borrowed, NULL = heap; outlives the simulation */
     uint64_t seed;
@@ -43,6 +44,8 @@ typedef struct sl_sim_options {
     void (*log)(void *ctx, int64_t now_ms, const char *line);
     /* A client was told of an error. */
     void (*error)(void *ctx, int client, const sl_client_error *error);
+    /* Changes of others are in a client's realm, which may be read and written here. */
+    void (*changed)(void *ctx, int client);
     /* A client's realm is about to be closed: every pointer into it dies. */
     void (*closing)(void *ctx, int client);
     /* A client's realm was opened again after a crash; the history may be looked at. */

@@ -39,6 +39,14 @@ local function apply_schema(self, classes, strict_ids)
     return true
 end
 
+-- A realm around a handle of the core that was opened elsewhere.
+function Realm.adopt(handle, path)
+    local self = setmetatable({ path = path, handle = handle, observers = {}, declared = nil }, Realm)
+    handle:anchor().realm = self
+    refresh_classes(self)
+    return self
+end
+
 ---Opens a realm file, or one in memory with `path = ":memory:"`.
 ---
 ---Options: `path`; `schema` (what this program needs: missing classes and properties are added, others
@@ -54,9 +62,7 @@ function Realm.open(options)
     local path = options.path or ":memory:"
     local handle, message, code = core.realm.open({ path = path, fast_commits = options.fast_commits })
     if not handle then return nil, message, code end
-    local self = setmetatable({ path = path, handle = handle, observers = {}, declared = nil }, Realm)
-    handle:anchor().realm = self
-    refresh_classes(self)
+    local self = Realm.adopt(handle, path)
     if options.schema then
         local ok, why, number
         local fine, raised = pcall(function()

@@ -1,0 +1,146 @@
+-- The public module syncline.sim.
+local simulation = require("syncline.sim")
+
+local SCHEMA = {
+    { name = "Note", primary_key = "_id", properties = { _id = "int", text = "string", votes = "int" } },
+}
+
+local function new(options)
+    options = options or {}
+    options.schema = options.schema or SCHEMA
+    return assert(simulation.new(options))
+end
+
+local function note(id, text)
+    return function(realm) realm:create("Note", { _id = id, text = text, votes = 0 }) end
+end
+
+describe("a simulation", function()
+    it("brings offline writes of all clients together", function()
+        local sim = new({ clients = 3 })
+        for number = 1, 3 do
+            sim:disconnect(number)
+            assert(sim:client(number):write(note(number, "by " .. number)))
+        end
+        assert.is_true(sim:settle())
+        assert.is_true(sim:states_equal())
+        assert.equal(3, #sim:client(1):realm():objects("Note"))
+        assert.equal(sim:state(0), sim:state(2))
+        assert.same({}, sim.errors)
+        sim:close()
+    end)
+
+    it("repeats itself exactly with the same seed, and not with another", function()
+        local function run(seed)
+            local lines = {}
+            local sim = new({ seed = seed, log = function(now, line)
+                lines[#lines + 1] = ("%.3f %s"):format(now, line)
+            end })
+            sim:client(1):write(note(1, "x"))
+            sim:set_link(1, { latency = 0.02, spread = 0.5 })
+            sim:advance(30)
+            sim:cut(2, "client", 5)
+            sim:settle()
+            sim:close()
+            return table.concat(lines, "\n")
+        end
+        local first = run(7)
+        assert.equal(first, run(7))
+        assert.is_not.equal(first, run(8))
+    end)
+
+    it("keeps what was committed through crashes of both sides", function()
+        local sim = new()
+        sim:client(1):write(note(1, "safe"))
+        sim:advance(0.03)
+        sim:crash(0)
+        local realm = sim:client(1):realm()
+        sim:crash(1, "power", 2)
+        assert.is_true(realm:is_closed())
+        assert.is_nil(sim:client(1):realm())
+        assert.is_nil((sim:client(1):write(note(2, "down"))))
+        assert.is_true(sim:settle())
+        assert.is_true(sim:states_equal())
+        assert.equal("safe", sim:client(2):realm():object("Note", 1).text)
+        sim:close()
+    end)
+
+    it("lets a full disk refuse a write and go on afterwards", function()
+        local sim = new()
+        sim:client(1):realm()
+        sim:limit_disk(1, 10)
+        local ok, _, code = sim:client(1):write(note(1, "too much"))
+        assert.is_nil(ok)
+        assert.equal("FULL", code)
+        sim:limit_disk(1)
+        assert.is_true((sim:client(1):write(note(1, "fits"))))
+        assert.is_true(sim:settle())
+        assert.is_true(sim:states_equal())
+        sim:close()
+    end)
+
+    it("carries clients over a restored backup without losing what they had not sent", function()
+        local sim = new()
+        sim:client(1):write(note(1, "old"))
+        assert.is_true(sim:settle())
+        sim:backup()
+        sim:client(1):write(note(2, "forgotten by the server"))
+        assert.is_true(sim:settle())
+        sim:disconnect(1)
+        sim:client(1):write(note(3, "not sent"))
+        sim:restore()
+        assert.is_true(sim:settle())
+        assert.is_true(sim:states_equal())
+        assert.equal("not sent", sim:client(2):realm():object("Note", 3).text)
+        assert.is_nil(sim:client(2):realm():object("Note", 2))
+        assert.is_true(sim.errors[1].client_reset)
+        assert.equal(1, sim:client(1):info().resets)
+        sim:close()
+    end)
+
+    it("tells observers of changes that arrive, and lets them write", function()
+        local sim = new()
+        local seen = {}
+        sim:client(2):realm():observe(function(realm, changes)
+            for _, key in ipairs(changes.Note and changes.Note.inserted or {}) do
+                seen[#seen + 1] = key
+                realm:write(function() realm:object("Note", key).votes = 1 end)
+            end
+        end)
+        sim:client(1):write(note(5, "hello"))
+        assert.is_true(sim:settle())
+        assert.same({ 5 }, seen)
+        assert.equal(1, sim:client(1):realm():object("Note", 5).votes)
+        sim:close()
+    end)
+
+    it("raises when time should pass inside a write", function()
+        local sim = new()
+        assert.has_error(function()
+            sim:client(1):write(function() sim:advance(1) end)
+        end)
+        sim:close()
+    end)
+
+    it("raises for what does not exist", function()
+        assert.has_error(function() simulation.new({ client = 2 }) end)
+        assert.has_error(function() simulation.new({ clients = 65 }) end)
+        local sim = new()
+        assert.has_error(function() sim:client(3) end)
+        assert.has_error(function() sim:disconnect(0) end)
+        sim:close()
+        assert.has_error(function() sim:advance(1) end)
+    end)
+
+    it("runs the example of the manual", function()
+        local file = assert(io.open("doc/simulator.md"))
+        local text = file:read("*a")
+        file:close()
+        local count = 0
+        for code in text:gmatch("```lua\n(.-)```") do
+            count = count + 1
+            assert((loadstring or load)(code))() -- luacheck: ignore
+        end
+        assert.is_true(count > 0)
+    end)
+end)
