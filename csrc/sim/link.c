@@ -149,7 +149,7 @@ static void client_sends(sl_sim_link *link) {
         sl_buf_init(&out, sim->options.alloc);
         if (!sl_client_connection_send(client->connection, &out, &any, &st)) sl_sim_break(sim, &st);
         if (any) log_message(link, ">", &out);
-        if (any && link->peer && !push(link, &link->up, &out)) return;
+        if (any && link->peer && !link->cut && !push(link, &link->up, &out)) return;
         sl_buf_free(&out);
         sl_sim_client_drain(client); /* may end the link */
         if (!any) return;
@@ -185,7 +185,7 @@ static void server_sends(sl_sim_link *link) {
         sl_buf_init(&out, sim->options.alloc);
         if (!sl_server_connection_send(link->peer, &out, &any, &st)) sl_sim_break(sim, &st);
         if (any) log_message(link, "<", &out);
-        if (any && link->attached && !push(link, &link->down, &out)) return;
+        if (any && link->attached && !link->cut && !push(link, &link->down, &out)) return;
         sl_buf_free(&out);
         if (!any) break;
     }

@@ -393,6 +393,7 @@ bool sl_sim_cut_link(sl_sim *sim, int client, sl_sim_cut cut, int64_t linger_ms,
     sl_sim_link *link = c->link;
     if (!link) return true;
     sl_sim_log(sim, "client %d: link cut", client);
+    link->cut = true;
     lose_some(sim, &link->up);
     lose_some(sim, &link->down);
     if (cut == SL_SIM_CUT_CLIENT) {

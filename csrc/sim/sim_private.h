@@ -32,6 +32,7 @@ typedef struct sl_sim_link {
     int client;
     uint64_t attempt;
     bool attached;
+    bool cut; /* what is on its way still arrives; nothing sent after it does */
     sl_server_connection *peer;
     int version;
     int64_t opens_at;       /* handshake; SL_SIM_NEVER afterwards */
