@@ -225,6 +225,21 @@ function exchange.infer(name, documents)
     return { class }
 end
 
+local KEY_KINDS = { int = true, string = true, objectid = true, uuid = true }
+
+-- A bare key stands for the object that has it: databases that know no links write them so.
+local function as_link(target, value)
+    if KEY_KINDS[core.typeof(value) or ""] then return core.link(target, value) end
+    return value
+end
+
+local function as_links(property, value)
+    if property.collection == "single" or type(value) ~= "table" then return as_link(property.target, value) end
+    local out = setmetatable({}, getmetatable(value))
+    for key, element in pairs(value) do out[key] = as_link(property.target, element) end
+    return out
+end
+
 -- Links are written when all objects are there, because they may point to objects that come later.
 local function take_links(class, document)
     local links
@@ -232,7 +247,7 @@ local function take_links(class, document)
         local value = document[property.name]
         if property.type == "link" and not property.embedded and value ~= nil and value ~= core.null then
             links = links or {}
-            links[property.name] = value
+            links[property.name] = as_links(property, value)
             document[property.name] = nil
         end
     end
@@ -267,7 +282,8 @@ local function short(message)
     return (message:gsub("^[^:\n]+:%d+: ", ""):gsub("\nstack traceback:.*", ""))
 end
 
----Imports documents into a class. Links may point to objects that come later in the same import.
+---Imports documents into a class. Links may point to objects that come later in the same import, and be
+---written as the bare key of the object.
 ---
 ---Options: `policy` (as `realm:create`), `batch` (objects per transaction, default 1000), `progress`
 ---(function called with the count after every batch).

@@ -46,6 +46,62 @@ function actions.list(given)
     end)
 end
 
+-- Users of a file: one JSON array, or a JSON document per line.
+local function read_users(path)
+    local file, ours = common.open_file(path, "r")
+    local text = file:read("*a")
+    if ours then file:close() end
+    if text:match("^%s*%[") then return operator.json("import", text) end
+    local list = {}
+    for each in text:gmatch("[^\n]+") do
+        if each:find("%S") then list[#list + 1] = operator.json("import", each) end
+    end
+    return list
+end
+
+local function text_of(value)
+    if type(value) == "table" then value = value["$oid"] end
+    return type(value) == "string" and value or nil
+end
+
+-- What can be kept of a user as Atlas describes it: the id, and the first identity that has a way to log
+-- in here.
+local function facts_of(user)
+    local data = type(user.data) == "table" and user.data or {}
+    local facts = { id = text_of(user._id) or text_of(user.id),
+        custom_data = type(user.custom_data) == "table" and user.custom_data or nil }
+    for _, identity in ipairs(type(user.identities) == "table" and user.identities or {}) do
+        if identity.provider_type == "local-userpass" then
+            facts.email = text_of(data.email)
+        elseif identity.provider_type == "custom-token" then
+            facts.subject = text_of(identity.id)
+        end
+        if facts.email or facts.subject then return facts end
+    end
+    return nil
+end
+
+function actions.import(given)
+    local app, path = operator.need(given, "app"), operator.words(given, 1, "a file, or '-'")
+    local users = read_users(path)
+    return operator.with(given, function(target)
+        local made, left = 0, 0
+        for i, user in ipairs(users) do
+            local facts, made_user, message = facts_of(user), nil, "neither an email nor a token identity"
+            if facts then made_user, message = target:create_user(app, facts) end
+            if made_user then
+                made = made + 1
+                if user.disabled == true then operator.must(target:disable_user(app, made_user.id)) end
+            else
+                left = left + 1
+                io.stderr:write(("user %d (%s): %s\n"):format(i, facts and facts.id or text_of(user._id) or "?", message))
+            end
+        end
+        io.stderr:write(("%d users made, %d left out\n"):format(made, left))
+        return made == 0 and left > 0 and 1 or 0
+    end)
+end
+
 local function by_id(method)
     return function(given)
         local app, id = operator.need(given, "app"), operator.words(given, 1, "the id of the user")
@@ -63,7 +119,7 @@ actions.delete = by_id("delete_user")
 
 return {
     name = "user",
-    usage = "user create|list|show|disable|enable|delete --app ID [USER] [OPTIONS]",
+    usage = "user create|list|show|import|disable|enable|delete --app ID [USER|FILE] [OPTIONS]",
     about = "Makes, shows, disables and deletes users of an app. What a user has open ends when it is disabled or deleted.",
     options = operator.options({
         { name = "app", value = "ID", help = "id of the app" },
@@ -73,6 +129,7 @@ return {
         { name = "id", value = "ID", help = "create: keep this id (24 hexadecimal digits) instead of a new one" },
         { name = "custom-data", value = "JSON", help = "create: facts for rules and tokens, or @FILE" },
     }),
-    more = "Without --password-file nobody knows the password: the user sets one by a reset mail.",
+    more = "Without --password-file nobody knows the password: the user sets one by a reset mail.\n"
+        .. "'import' reads users as Atlas App Services describes them (a JSON array, or one per line) and keeps their ids.",
     run = function(given) return operator.dispatch("user", actions, given) end,
 }
