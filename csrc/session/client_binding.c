@@ -16,13 +16,14 @@ bool sl_client_binding_over(const sl_client_session *s) {
 bool sl_client_binding_unbind_due(const sl_client_session *s) {
     const sl_client_binding *b = &s->binding;
     if (!b->bind_sent || b->unbind_sent) return false;
-    return b->error_received || !sl_client_session_wants_bind(s);
+    return b->error_received || b->broken || !sl_client_session_wants_bind(s);
 }
 
 /* The store of this file does not work: no fault of the server's. The session lets go and tries
  * again later; nothing is lost (part 4, 11.6 would blame the changeset and cost a client reset). */
 static void fail_locally(sl_client_session *s, const sl_status *why) {
     sl_client_error error;
+    s->binding.broken = true;
     sl_client_error_init(&error, why->cls, 0);
     error.name = "local failure";
     error.advice = "The file of this realm could not be read or written. Check the disk (space, "
@@ -385,7 +386,10 @@ bool sl_client_binding_receive(sl_client_session *s, const sl_server_message *ms
     if (msg->type == SL_MSG_JSON_ERROR) return receive_json_error(s, &msg->json_error, st);
     if (b->error_received || b->unbound_received) return illegal(st, "a message after ERROR");
     /* Sent before the server saw UNBIND, or about to be answered with UNBIND. */
-    if (b->unbind_sent || s->closing || s->suspended || s->inactive || s->paused) return true;
+    if (b->unbind_sent || b->broken || !sl_client_session_wants_bind(s)) {
+        s->binding.broken = true;
+        return true;
+    }
     switch (msg->type) {
     case SL_MSG_IDENT:
         return receive_ident(s, &msg->ident, st);

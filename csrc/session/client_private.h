@@ -28,6 +28,8 @@ typedef struct sl_client_wait {
 typedef struct sl_client_binding {
     bool bind_sent, ident_sent, unbind_sent;
     bool error_received, unbound_received;
+    bool broken; /* a message of the server was left out: it can only be ended, even if the session
+                  * has come back to life meanwhile */
     int failure; /* error number of a failed integration, 0 = none */
     bool failure_sent;
     char failure_text[240];

@@ -95,7 +95,7 @@ sl_session_state sl_client_session_compute_state(const sl_client_session *s) {
     if (s->inactive) return SL_SESSION_INACTIVE;
     if (s->paused) return SL_SESSION_PAUSED;
     if (s->suspended) return SL_SESSION_SUSPENDED;
-    if (!b->bind_sent || b->unbind_sent) return SL_SESSION_UNBOUND;
+    if (!b->bind_sent || b->unbind_sent || b->broken) return SL_SESSION_UNBOUND;
     if (b->failure) return SL_SESSION_FAILED;
     return b->ident_sent ? SL_SESSION_ACTIVE : SL_SESSION_BINDING;
 }
