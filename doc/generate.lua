@@ -14,6 +14,7 @@ local PAGES = {
     { "session", "lua/syncline/session.lua", "The session of a synchronised realm" },
     { "app", "lua/syncline/app.lua", "Logging in to an app" },
     { "server", "lua/syncline/server/init.lua", "The sync server" },
+    { "admin", "lua/syncline/admin.lua", "Apps and users, for the operator" },
     { "loop", "lua/syncline/loop.lua", "The event loop" },
     { "exchange", "lua/syncline/exchange.lua", "Import and export" },
     { "changeset", "lua/syncline/changeset.lua", "Looking into changesets" },

@@ -1,11 +1,13 @@
 -- Keys of somebody else's issuer, and how large the requests of a server may be.
 local auth = require("syncline.auth")
-local json = require("syncline.core").json
+local core = require("syncline.core")
 local key_source = require("syncline.services.key_source")
 local loop = require("syncline.loop")
 local process = require("support.process")
 local Server = require("syncline.server")
 local services = require("syncline.services")
+
+local json = core.json
 
 local LOGIN = "/api/client/v2.0/app/notes/auth/providers/custom-token/login"
 local NOW = 1700000000
@@ -176,5 +178,39 @@ describe("bodies of requests to a server", function()
         assert.equal(413, (send("/app/notes/functions/call", 1050000, token)))
         assert.equal(413, (send("/auth/api_keys", 17000, token)))
         assert.not_equal(413, (send("/auth/api_keys", 16000, token)))
+    end)
+end)
+
+describe("a server that fetches an issuer's keys", function()
+    it("asks the URL over TLS and lets the issuer's users in", function()
+        local folder = process.folder()
+        local private = pem_pair(folder, "ec")
+        local set = json.encode({ keys = json.array({ jwk_of(folder, "one") }) })
+        process.run("mkdir " .. folder .. "/tls")
+        local cert, key = core.net.certificate(folder .. "/tls")
+        local issuer = assert(loop.get():listen({ host = "127.0.0.1", port = 0, tls = { cert = cert, key = key },
+            on_request = function(request)
+                request:respond({ status = 200, headers = { ["Cache-Control"] = "max-age=600" }, body = set })
+            end }))
+        local url = ("https://localhost:%d/keys"):format(issuer:port())
+        local server = assert(Server.start({ port = 0, tls = false, storage = folder .. "/s", log = { level = "off" },
+            apps = { notes = { jwt = { jwks_url = url, ca_file = cert, allow_private = true } } } }))
+        finally(function()
+            server:close()
+            issuer:close()
+            process.remove_folder(folder)
+        end)
+        local source = server.services.apps.notes.custom_keys
+        assert(loop.run(function() return #source.keys == 1 end, 10))
+        local now = os.time()
+        local token = auth.sign({ sub = "ann", aud = "notes", iat = now, exp = now + 60 },
+            assert(auth.key({ alg = "ES256", kid = "one", pem = private })))
+        local app = assert(require("syncline.app").new({ id = "notes", base_url = server:url() }))
+        local user = assert(app:log_in({ provider = "jwt", token = token }))
+        assert.equal(24, #user.id)
+        local other = pem_pair(folder, "ec")
+        local forged = auth.sign({ sub = "ann", aud = "notes", iat = now, exp = now + 60 },
+            assert(auth.key({ alg = "ES256", kid = "one", pem = other })))
+        assert.is_nil((app:log_in({ provider = "jwt", token = forged })))
     end)
 end)
