@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import tls from "node:tls";
 import zlib from "node:zlib";
 import { root, within } from "../interop/harness.mjs";
 
@@ -35,6 +36,12 @@ export function entries(message) {
   return list;
 }
 
+// Made once: reading certificates is what a connection would otherwise spend most of its time with.
+function contextOf(server) {
+  server.context ??= tls.createSecureContext({ ca: fs.readFileSync(server.ca) });
+  return server.context;
+}
+
 export class RawClient {
   constructor(server, token, { version = 14, protocols, target } = {}) {
     const url = server.baseUrl.replace(/^http/, "ws") + (target ?? `${ROUTE}?baas_at=${token}`);
@@ -42,7 +49,7 @@ export class RawClient {
     this.waiting = [];
     this.received = 0;
     this.socket = new WebSocket(url, protocols ?? [`com.mongodb.realm-sync#${version}`], {
-      ca: server.ca && fs.readFileSync(server.ca),
+      secureContext: server.ca && contextOf(server),
       perMessageDeflate: false,
       maxPayload: 1 << 30,
     });

@@ -22,6 +22,7 @@ local FIELDS = {
     max_per_address = { "number", nil },
     max_sessions = { "number", nil },
     max_backlog = { "number", nil },
+    max_download = { "number", 1048576 },
     idle_timeout = { "number", nil },
     handshake_timeout = { "number", 10 },
     first_timeout = { "number", 60 },

@@ -109,7 +109,7 @@ local function begin_sync(self, request, session, chosen)
     local peer, message = Peer.new({
         loop = self.loop, log = self.log, version = chosen.version, flx = chosen.flx, mismatch = chosen.mismatch,
         user = session.user.id, session_id = session.claims.sid, co_id = ("%x"):format(self.next_id),
-        max_sessions = self.config.max_sessions, idle = self.config.idle_timeout,
+        max_sessions = self.config.max_sessions, max_download = self.config.max_download, idle = self.config.idle_timeout,
         first_timeout = self.config.first_timeout,
         open = function(bind) return open_partition(self, session, bind) end,
         on_end = function(ended) self.peers[ended] = nil end,

@@ -17,7 +17,7 @@ function Peer.new(options)
     self.core, message, code = core.server.connection({
         version = options.version, flx = options.flx, mismatch = options.mismatch, authenticated = options.authenticated,
         users = true, user = options.user, co_id = options.co_id, open = options.open, token = options.token,
-        max_sessions = options.max_sessions, idle = options.idle,
+        max_sessions = options.max_sessions, max_download = options.max_download, idle = options.idle,
         wake = function() self:wake() end,
         trouble = function(text, number, class)
             self.log(class == "storage" and "error" or "notice", "trouble with a client", { reason = text, code = number,
