@@ -559,6 +559,30 @@ static void trouble_with_the_disk_suspends_and_loses_nothing(void **state) {
     assert_int_equal(sl_client_history_cursors(rig->file.history)->dl_sv, 1);
 }
 
+/* What was not integrated will not be sent again in this binding, so it has to end, however quickly
+ * the session comes back. */
+static void a_binding_that_left_something_out_is_not_revived(void **state) {
+    client_rig *rig = *state;
+    rig_start(rig, "/test", true);
+    rig_bind_new(rig);
+    sl_memory_disk_fail(rig->file.disk, 3);
+    rig_give(rig, "download 1 1 0 1 5 0 0 0 0 12 0\n1 0 1 3 0 0 ");
+    assert_true(sl_client_session_restart(rig->session, NULL));
+    assert_int_equal(sl_client_session_state(rig->session), SL_SESSION_UNBOUND);
+    rig_give(rig, "download 1 2 0 2 6 0 0 0 0 12 0\n2 0 1 3 0 0 ");
+    assert_int_equal(sl_client_history_cursors(rig->file.history)->dl_sv, 0);
+    rig_expect(rig, "unbind 1\n");
+    rig_give(rig, "unbound 1\n");
+    rig_expect(rig, "bind 1 5 0 0 0\n/test");
+    rig_expect(rig, "ident 1 2 77 0 0 0 0\n");
+    /* The same with a pause. */
+    assert_true(sl_client_session_pause(rig->session, NULL));
+    rig_give(rig, "download 1 1 0 1 5 0 0 0 0 12 0\n1 0 1 3 0 0 ");
+    assert_true(sl_client_session_resume(rig->session, NULL));
+    rig_expect(rig, "unbind 1\n");
+    assert_int_equal(sl_client_history_cursors(rig->file.history)->dl_sv, 0);
+}
+
 static void a_download_only_session_never_uploads(void **state) {
     client_rig *rig = *state;
     sl_status st = SL_STATUS_INIT;
@@ -681,6 +705,7 @@ int main(void) {
         T(two_sessions_share_a_connection_in_turns),
         T(nothing_is_uploaded_in_a_write_and_messages_must_wait),
         T(trouble_with_the_disk_suspends_and_loses_nothing),
+        T(a_binding_that_left_something_out_is_not_revived),
         T(a_download_only_session_never_uploads),
         T(a_change_the_server_cannot_read_waits_for_a_newer_one),
         T(acknowledgements_may_wait_for_company),
