@@ -228,7 +228,7 @@ part("asan", function()
         local passed, failed = text:match("(%d+) passed, (%d+) failed%s*$")
         if not passed then return 0, 1 end
         return tonumber(passed), ok and tonumber(failed) or math.max(1, tonumber(failed))
-    end, 840, 600)
+    end, 1500, 600)
 end)
 
 assert(os.execute("mkdir -p " .. quote(logs)))
