@@ -2,6 +2,7 @@
 local admin = require("syncline.admin")
 local json = require("syncline.core").json
 local process = require("support.process")
+local syncline = require("syncline")
 
 local RULES = { { partition = "user=%user.id", access = "write" }, { partition = "public", access = "read" } }
 
@@ -54,7 +55,15 @@ describe("syncline app, user and permissions", function()
         assert.equal(id, user.id)
         _, out = run(("permissions explain --app notes --user %s --partition '\"public\"'"):format(id))
         assert.matches("access: read %(rule 2 matches%)", out)
+        local realm = assert(syncline.open({ path = folder .. "/ann.realm", sync = { user = user, partition = "user=" .. id,
+            on_error = function() end } }))
+        finally(function() realm:close() end)
+        assert(realm:sync_session():wait_for_download(20))
+        assert.not_matches("client gone", process.read_file(folder .. "/log"))
         assert.equal(0, (run("user disable --app notes " .. id)))
+        assert(syncline.run(function()
+            return process.read_file(folder .. "/log"):find("client gone", 1, true) ~= nil
+        end, 20))
         assert.is_nil((app:log_in({ provider = "email", email = "ann@example.org", password = "secret1" })))
         assert.equal(0, (run("user enable --app notes " .. id)))
         assert(app:log_in({ provider = "email", email = "ann@example.org", password = "secret1" }))

@@ -126,7 +126,7 @@ local function begin_sync(self, request, session, chosen)
         self.log("notice", "an upgrade failed", { reason = why })
         return
     end
-    self.peers[peer] = true
+    self.peers[peer] = session.app.id
     self.log("info", "client connected", { client = request.peer or address_of(socket:peer() or ""), user = session.user.id,
         app = session.app.id, protocol = chosen.token, tls = socket:tls_version() or "none" })
     expire(self, peer, session.claims)
@@ -179,9 +179,9 @@ local function base_url(self)
     return ("%s://%s:%d"):format(self.tls and "https" or "http", host, self.socket:port())
 end
 
-local function drop_revoked(self, user_id, session_id)
-    for peer in pairs(self.peers) do
-        if peer.user == user_id and (not session_id or peer.session_id == session_id) then
+local function drop_revoked(self, app_id, user_id, session_id)
+    for peer, app in pairs(self.peers) do
+        if app == app_id and peer.user == user_id and (not session_id or peer.session_id == session_id) then
             peer:revoke("access revoked")
         end
     end
@@ -196,7 +196,7 @@ local function open_services(self)
         apps = apps, directory = storage .. "/users", key = self.key, keys = self.keys,
         base_url = self.config.base_url or "https://localhost", clock = os.time, log = self.log, mail = self.config.mail,
         fetch = function(options) return self.loop:request(options) end,
-        on_revoke = function(_, user_id, session_id) drop_revoked(self, user_id, session_id) end,
+        on_revoke = function(app, user_id, session_id) drop_revoked(self, app.id, user_id, session_id) end,
     })
     if not opened then return nil, message end
     return opened
