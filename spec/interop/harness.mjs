@@ -37,7 +37,18 @@ export async function within(promise, seconds, what) {
   }
 }
 
-export const temporary = (name) => fs.mkdtempSync(path.join(os.tmpdir(), `syncline-${name}-`));
+// Folders that go when the tests have passed; after a failure they stay to be looked into.
+const folders = [];
+process.on("exit", (code) => {
+  if (code || process.exitCode) return;
+  for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+});
+
+export function temporary(name) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), `syncline-${name}-`));
+  folders.push(folder);
+  return folder;
+}
 
 // A server on a free port of loopback. `app` is the text of the app's part of the Lua configuration,
 // `config` of further members.
