@@ -112,6 +112,12 @@ describe("the files of a server that does not run", function()
         assert.matches("bad.json", message)
     end)
 
+    it("have no app whose definition could not be kept", function()
+        process.write_file(folder .. "/server/apps", "in the way")
+        assert.equal("storage", select(3, target:create_app("notes", { email = true })))
+        assert.equal("not_found", select(3, target:app("notes")))
+    end)
+
     it("prefer the configuration", function()
         assert(target:create_app("notes", { email = true }))
         target:close()

@@ -183,6 +183,15 @@ function operations:user(app_id, id)
     return describe_user(user)
 end
 
+local function is_password(text)
+    if type(text) ~= "string" then
+        return false
+    end
+    local _, continuation = text:gsub("[\128-\191]", "")
+    local size = #text - continuation
+    return size >= 6 and size <= 128
+end
+
 -- Provider, subject, data and password account of a new user, or nil and what is wrong.
 local function read_identity(app, facts)
     if facts.email ~= nil then
@@ -193,7 +202,7 @@ local function read_identity(app, facts)
             return nil, "email: an address expected"
         end
         local password = facts.password
-        if password ~= nil and (type(password) ~= "string" or #password < 6 or #password > 512) then
+        if password ~= nil and not is_password(password) then
             return nil, "password: 6 to 128 characters expected"
         end
         -- Without a password nobody knows one: the user sets it by way of a reset mail.
