@@ -24,7 +24,7 @@ describe("a simulation", function()
         end
         assert.is_true(sim:settle())
         assert.is_true(sim:states_equal())
-        assert.equal(3, #sim:client(1):realm():objects("Note"))
+        assert.equal(3, sim:client(1):realm():objects("Note"):count())
         assert.equal(sim:state(0), sim:state(2))
         assert.same({}, sim.errors)
         sim:close()
