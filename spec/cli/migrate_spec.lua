@@ -73,7 +73,7 @@ describe("doc/migrate-from-atlas.md", function()
             local path = folder .. "/block.sh"
             process.write_file(path, script)
             local status, out, problem = process.run("sh " .. path)
-            if status ~= 0 then problem = problem .. process.read_file(folder .. "/work/server.log") end
+            if status ~= 0 then problem = problem .. select(2, process.run("cat " .. folder .. "/work/server.log")) end
         assert.equal(0, status, block .. "\n" .. problem)
             outputs[#outputs + 1] = out
         end
