@@ -48,6 +48,18 @@ static void back_erase(sl_realm *realm, const sl_undo *undo) {
     realm->cached++;
 }
 
+/* Objects that were only loaded since then have a slot too many, which no entry of the log knows.
+ */
+static void back_property_add(sl_realm *realm, sl_class *cls) {
+    sl_table *table = cls->id < realm->table_capacity ? realm->tables[cls->id] : NULL;
+    for (uint32_t i = 0; table && i < table->capacity; i++) {
+        sl_object *object = table->slots[i].cell ? table->slots[i].cell->object : NULL;
+        while (object && object->value_count >= cls->property_count)
+            sl_node_clear(realm->alloc, &object->values[--object->value_count]);
+    }
+    sl_class_drop_last_property(&realm->schema, cls);
+}
+
 static void back_class_add(sl_realm *realm, const sl_undo *undo) {
     sl_class *cls = undo->target;
     sl_table *table = realm->tables[cls->id];
@@ -109,7 +121,7 @@ static void back(sl_realm *realm, sl_undo *undo) {
         back_class_erase(realm, undo);
         break;
     case SL_UNDO_PROPERTY_ADD:
-        sl_class_drop_last_property(&realm->schema, undo->target);
+        back_property_add(realm, undo->target);
         break;
     case SL_UNDO_PROPERTY_ERASE:
         sl_class_show_property(undo->target, undo->a);
