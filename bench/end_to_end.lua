@@ -1,5 +1,6 @@
--- End to end: devices of this process through a server process over TLS on loopback. Every workload runs
--- on a disk, with fsync, and in a memory file system, where fsync costs nothing.
+-- End to end: devices through a server process over TLS on loopback. Every workload runs on a disk, with
+-- fsync, and in a memory file system, where fsync costs nothing. Sustained workloads have their reader in a
+-- process of its own, the others have all devices in this one.
 -- Usage: end_to_end.lua [--name PATTERN] [--json] [--dir IGNORED]
 local auth = require("syncline.auth")
 local core = require("syncline.core")
@@ -11,6 +12,9 @@ local options = {}
 for i = 1, #arg do
     if arg[i] == "--json" then options.json = true end
     if arg[i] == "--name" then options.name = arg[i + 1] end
+    if arg[i] == "--reader" then
+        options.reader = { dir = arg[i + 1], url = arg[i + 2], name = arg[i + 3], count = tonumber(arg[i + 4]) }
+    end
 end
 
 local SCHEMA = {
@@ -56,7 +60,6 @@ local function start_server(dir)
         return server.url ~= nil
     end, 20)
     assert(ok, "the server did not start: " .. (read(dir .. "/log") or ""))
-    server.key = assert(auth.key({ alg = "HS256", kid = "own", secret = read(dir .. "/data/keys/signing.key"):match("%x+") }))
     return server
 end
 
@@ -74,10 +77,12 @@ local devices = 0
 
 local function device(server, partition)
     devices = devices + 1
+    local secret = read(server.dir .. "/data/keys/signing.key"):match("%x+")
+    server.key = server.key or assert(auth.key({ alg = "HS256", kid = "own", secret = secret }))
     local issued = os.time()
     local claims = { typ = "access", aud = "default", sub = "user" .. devices, iat = issued, exp = issued + 3600 }
     local realm = assert(syncline.open({
-        path = ("%s/device%d.db"):format(server.dir, devices),
+        path = ("%s/%s%d.db"):format(server.dir, options.reader and "reader" or "device", devices),
         schema = SCHEMA,
         sync = {
             url = (server.url:gsub("^http", "ws")), token = auth.sign(claims, server.key), partition = partition,
@@ -90,11 +95,26 @@ local function device(server, partition)
 end
 
 local function create(realm, k)
-    return realm:create("Item", { _id = k, i = 7 * k, name = "name of item " .. k, d = k / 3, ts = syncline.timestamp(1700000000 + k) })
+    return realm:create("Item", {
+        _id = k, i = 7 * k, name = "name of item " .. k, d = k / 3, ts = syncline.timestamp(1700000000 + k),
+    })
 end
 
-local function wait_count(realm, count, seconds)
-    assert(loop.run(function() return realm:objects("Item"):count() >= count end, seconds))
+-- The reader's process: says when it is ready, and when it has everything.
+if options.reader then
+    local reader = options.reader
+    local realm = device(reader, reader.name)
+    shell(("touch '%s/ready'"):format(reader.dir))
+    assert(loop.run(function() return realm:objects("Item"):count() >= reader.count end, 200))
+    shell(("touch '%s/done'"):format(reader.dir))
+    realm:close()
+    os.exit(0)
+end
+
+local function start_reader(server, name, count)
+    local line = "'%s' bench/end_to_end.lua --reader '%s' '%s' '%s' %d >/dev/null 2>'%s/reader.log' &"
+    shell(line:format(lua, server.dir, server.url, name, count, server.dir))
+    assert(loop.run(function() return read(server.dir .. "/ready") ~= nil end, 30), read(server.dir .. "/reader.log"))
 end
 
 -- ---- results ----------------------------------------------------------------------------------------
@@ -107,7 +127,7 @@ local function report(place, name, facts)
     end
     local parts = {}
     for field, value in pairs(facts) do
-        if field ~= "name" then parts[#parts + 1] = ("%s=%s"):format(field, type(value) == "number" and ("%.6g"):format(value) or value) end
+        if field ~= "name" then parts[#parts + 1] = ("%s=%.6g"):format(field, value) end
     end
     table.sort(parts)
     print(("%-44s %s"):format(facts.name, table.concat(parts, "  ")))
@@ -124,23 +144,25 @@ local workloads = {}
 -- One write at a time: from realm:write on one device until the object is in the other one's realm.
 function workloads.latency(server, place)
     local a, b = device(server, "latency"), device(server, "latency")
-    local times = {}
+    local times, begin = {}, now()
     for k = 1, 1000 do
         local from = now()
         assert(a:write(function() create(a, k) end))
         while not b:object("Item", k) do loop.step(1) end
         times[k] = (now() - from) * 1000
     end
+    local mean = (now() - begin)
     table.sort(times)
-    report(place, "latency", { operations = #times, p50_ms = percentile(times, 0.5), p99_ms = percentile(times, 0.99) })
+    report(place, "latency", { operations = #times, mean_ms = mean, p50_ms = percentile(times, 0.5), p99_ms = percentile(times, 0.99) })
     a:close()
     b:close()
 end
 
 local function sustained(server, place, name, writers, count)
-    local realms, reader = {}, device(server, name)
+    local realms, total = {}, count * writers
+    start_reader(server, name, total)
     for w = 1, writers do realms[w] = device(server, name) end
-    local from, total = now(), count * writers
+    local from = now()
     for k = 1, count do
         for w, realm in ipairs(realms) do
             assert(realm:write(function()
@@ -153,11 +175,15 @@ local function sustained(server, place, name, writers, count)
         end
         loop.step(0)
     end
-    wait_count(reader, total, 120)
+    assert(loop.run(function()
+        loop.step(0.002)
+        return read(server.dir .. "/done") ~= nil
+    end, 200), read(server.dir .. "/reader.log"))
     local seconds = now() - from
-    report(place, name, { operations = total, changesets_per_s = total / seconds, server_rss_kb = memory_of(server.pid) })
+    report(place, name, {
+        operations = total, changesets_per_s = total / seconds, server_rss_kb = memory_of(server.pid),
+    })
     for _, realm in ipairs(realms) do realm:close() end
-    reader:close()
 end
 
 function workloads.one_writer(server, place) sustained(server, place, "one_writer", 1, 5000) end
@@ -197,14 +223,15 @@ function workloads.fan_out(server, place)
         times[k] = (now() - from) * 1000
     end
     table.sort(times)
-    report(place, "fan_out_99", { operations = #times, p50_ms = percentile(times, 0.5), max_ms = times[#times], idle_client_kb = idle })
+    report(place, "fan_out_99", {
+        operations = #times, p50_ms = percentile(times, 0.5), max_ms = times[#times], idle_client_kb = idle,
+    })
     writer:close()
     for _, reader in ipairs(readers) do reader:close() end
 end
 
 local ORDER = { "latency", "one_writer", "two_writers_in_conflict", "bulk", "fan_out" }
 local PLACES = { { "fsync", os.getenv("SYNCLINE_BENCH_DISK") or "build" }, { "no_fsync", "/dev/shm" } }
-if os.getenv("ONLY") then PLACES = { PLACES[tonumber(os.getenv("ONLY"))] } end
 
 for _, place in ipairs(PLACES) do
     for _, name in ipairs(ORDER) do

@@ -48,14 +48,46 @@ static void back_erase(sl_realm *realm, const sl_undo *undo) {
     realm->cached++;
 }
 
-/* Objects that were only loaded since then have a slot too many, which no entry of the log knows.
- */
+static void shorten(sl_realm *realm, sl_object *object) {
+    while (object->value_count >= object->cls->property_count)
+        sl_node_clear(realm->alloc, &object->values[--object->value_count]);
+}
+
+/* Shortens every embedded object of `cls` below `node`. */
+static void shorten_embedded(sl_realm *realm, const sl_class *cls, sl_node *node) {
+    switch (node->kind) {
+    case SL_NODE_VALUE:
+        return;
+    case SL_NODE_DICT:
+        for (uint32_t i = 0; i < sl_dict_count(node->dict); i++)
+            shorten_embedded(realm, cls, &sl_dict_at(node->dict, i)->node);
+        return;
+    case SL_NODE_OBJECT:
+        if (node->object->cls == cls) shorten(realm, node->object);
+        for (uint32_t i = 0; i < node->object->value_count; i++)
+            shorten_embedded(realm, cls, &node->object->values[i]);
+        return;
+    default:
+        for (uint32_t i = 0; i < sl_list_count(node->list); i++)
+            shorten_embedded(realm, cls, sl_list_at(node->list, i));
+    }
+}
+
+/* Objects that were only loaded since then have a slot too many, which no entry of the log knows:
+ * top-level ones in the table of their class, embedded ones inside any object. */
 static void back_property_add(sl_realm *realm, sl_class *cls) {
-    sl_table *table = cls->id < realm->table_capacity ? realm->tables[cls->id] : NULL;
-    for (uint32_t i = 0; table && i < table->capacity; i++) {
-        sl_object *object = table->slots[i].cell ? table->slots[i].cell->object : NULL;
-        while (object && object->value_count >= cls->property_count)
-            sl_node_clear(realm->alloc, &object->values[--object->value_count]);
+    for (uint32_t t = 0; t < realm->table_capacity; t++) {
+        sl_table *table = realm->tables[t];
+        if (!table || (cls->kind != SL_TABLE_EMBEDDED && table->cls != cls)) continue;
+        for (uint32_t i = 0; i < table->capacity; i++) {
+            sl_object *object = table->slots[i].cell ? table->slots[i].cell->object : NULL;
+            sl_node top = {.kind = SL_NODE_OBJECT, .object = object};
+            if (!object) continue;
+            if (table->cls == cls)
+                shorten(realm, object);
+            else
+                shorten_embedded(realm, cls, &top);
+        }
     }
     sl_class_drop_last_property(&realm->schema, cls);
 }
