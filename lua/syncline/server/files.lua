@@ -35,9 +35,9 @@ end
 
 local function do_work(self)
     self.work_timer = nil
-    local todo = self.waiting
+    local due = self.waiting
     self.waiting = {}
-    for entry in pairs(todo) do
+    for entry in pairs(due) do
         local ok, message, code = entry.file:work()
         if not ok then
             self.log("error", "a commit failed; trying again", { file = entry.path, reason = message, code = code })
