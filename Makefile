@@ -7,7 +7,7 @@
 #   make vectors      golden files of DIR=path against the runners of spec/vectors/
 #   make fuzz         every fuzz target for SECONDS=60 (NAME=one of them)
 #   make sim          the simulator: SEEDS=1000, FIRST=1; sim-mutations: it finds safeties switched off
-#   make soak         the simulator until it is stopped
+#   make soak         two million random merge programs, then the simulator until it is stopped
 #   make bench        benchmarks (NAME=workload, DIR=workload files, JSON=1)
 #   make lint docs demo interop install clean
 #
@@ -141,7 +141,8 @@ sim: $(SIM)
 	@$(SIM) --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),1)
 sim-mutations: $(SIM)
 	@$(SIM) --mutations --seeds $(or $(SEEDS),1000)
-soak: $(SIM)
+soak: $(SIM) $(BUILD)/unit/transform/network_test
+	@$(BUILD)/unit/transform/network_test --seeds $(or $(SEEDS),2000000) --first $(or $(FIRST),1001)
 	@$(SIM) --forever --first $(or $(FIRST),1001)
 
 # ---- fuzzing and benchmarks ------------------------------------------------------------------------

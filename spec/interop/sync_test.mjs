@@ -136,6 +136,23 @@ for (const [from, to] of [
   });
 }
 
+pair("increments add up with what Realm JS sets", async ({ js, lua }) => {
+  await edit(js, everything(1, { i: int(10) }));
+  await same(js, lua);
+  for (const peer of [js, lua]) await peer.do("pause");
+  await edit(lua, at(1, { do: "increment", field: "i", value: int(5) }));
+  await edit(js, at(1, { do: "set", field: "s", value: "beside" }));
+  await edit(lua, at(1, { do: "increment", field: "i", value: int(-2) }));
+  for (const peer of [js, lua]) await peer.do("resume");
+  assert.deepEqual((await same(js, lua)).Everything[0].i, int(13));
+  // A value set before an increment that did not know of it takes the increment in.
+  for (const peer of [js, lua]) await peer.do("pause");
+  await edit(js, at(1, { do: "set", field: "i", value: int(100) }));
+  await edit(lua, at(1, { do: "increment", field: "i", value: int(1) }));
+  for (const peer of [js, lua]) await peer.do("resume");
+  assert.deepEqual((await same(js, lua)).Everything[0].i, int(101));
+});
+
 pair("a Mixed property changes its type across devices", async ({ js, lua }) => {
   await edit(js, { do: "create", class: "Tag", key: "t", values: {} }, everything(1, {}));
   for (const value of ["text", true, { $oid: "0123456789abcdef01234567" }, { $decimal: "1.50" }, { $link: ["Tag", "t"] }, null]) {
