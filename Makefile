@@ -181,6 +181,7 @@ bench: $(BENCH) $(if $(BENCH_LUA),core)
 
 C_FILES = $(wildcard csrc/*/*.[ch] spec/*/*.[ch] fuzz/*.[ch] bench/*.[ch] bench/support/*.[ch])
 lint:
+	lua5.4 spec/support/floors.lua
 	luacheck -q lua bin/syncline spec examples bench doc rockspec/update.lua
 	clang-format --dry-run -Werror $(C_FILES)
 	cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 \

@@ -150,6 +150,7 @@ part("lint", function()
     report("lint: cppcheck", "cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --error-exitcode=1 "
         .. "--inline-suppr --suppressions-list=.cppcheck -Icsrc csrc/*/*.c", count_status, 600, 40)
     report("lint: rockspec lists every file", "lua5.4 rockspec/update.lua --check", count_status)
+    report("lint: rooms include lower floors only", "lua5.4 spec/support/floors.lua", count_status)
 end)
 
 part("unit", function()
