@@ -45,7 +45,7 @@ describe("doc/migrate-from-atlas.md", function()
 
     before_each(function()
         folder, root = process.folder(), working_folder()
-        process.run("mkdir " .. folder .. "/bin " .. folder .. "/work")
+        process.run("mkdir " .. folder .. "/bin " .. folder .. "/guide")
         for name, text in pairs(PUBLIC) do process.write_file(("%s/bin/%s.jsonl"):format(folder, name), text) end
         process.write_file(folder .. "/bin/mongoexport", MONGOEXPORT)
         process.write_file(folder .. "/bin/syncline", ("#!/bin/sh\nexec %s/bin/syncline \"$@\"\n"):format(root))
@@ -60,7 +60,7 @@ describe("doc/migrate-from-atlas.md", function()
     it("has commands that work as they stand", function()
         local build = os.getenv("SYNCLINE_BUILD") or "build"
         if build:sub(1, 1) ~= "/" then build = root .. "/" .. build end
-        local environment = ("export PATH=%s/bin:$PATH FIXTURES=%s/bin ATLAS_URI=mongodb://atlas SYNCLINE_BUILD=%s\ncd %s/work\n")
+        local environment = ("export PATH=%s/bin:$PATH FIXTURES=%s/bin ATLAS_URI=mongodb://atlas SYNCLINE_BUILD=%s\ncd %s/guide\n")
             :format(folder, folder, build, folder)
         local port, outputs = free_port(), {}
         for block in process.read_file("doc/migrate-from-atlas.md"):gmatch("\n```sh\n(.-)\n```\n") do
@@ -73,7 +73,7 @@ describe("doc/migrate-from-atlas.md", function()
             local path = folder .. "/block.sh"
             process.write_file(path, script)
             local status, out, problem = process.run("sh " .. path)
-            if status ~= 0 then problem = problem .. select(2, process.run("cat " .. folder .. "/work/server.log")) end
+            if status ~= 0 then problem = problem .. select(2, process.run("cat " .. folder .. "/guide/server.log")) end
         assert.equal(0, status, block .. "\n" .. problem)
             outputs[#outputs + 1] = out
         end

@@ -106,19 +106,30 @@ test("two browsers and a Lua device share a task list", { timeout: 120000 }, asy
     await lua.do("sync");
     for (const page of [first, second]) await shows(page, ["Water the plants", "Feed the cat", "Written in Lua 🌙"]);
 
-    // Offline on one page, concurrent edits on the others, and back.
-    await first.check("#offline");
+    // Offline on all three, concurrent edits, and back.
+    for (const page of [first, second]) await page.check("#offline");
+    await lua.do("pause");
     await first.locator("#tasks li input").nth(0).check();
     await add(second, "Written meanwhile");
     await second.locator("#tasks li button").nth(1).click();
-    await first.uncheck("#offline");
+    const own = { class: "Task", key: { $oid: "ffffffffffffffffffffffff" } };
+    await lua.do("edit", { edits: [{ do: "set", ...own, field: "done", value: true }] });
+    for (const page of [first, second]) await page.uncheck("#offline");
+    await lua.do("resume");
+    await lua.do("sync");
     const expected = ["Water the plants", "Written meanwhile", "Written in Lua 🌙"];
-    for (const page of [first, second]) await shows(page, expected);
-    assert.equal(await second.locator("#tasks li.done").count(), 1);
-
+    for (const page of [first, second]) {
+      await shows(page, expected);
+      await page.waitForFunction(() => document.querySelectorAll("#tasks li.done").length === 2, null, { timeout: 20000 });
+    }
     await lua.do("sync");
     const after = (await lua.do("dump")).state.Task;
-    assert.deepEqual(after.filter((task) => task.done).map((task) => task.title), ["Water the plants"]);
+    assert.deepEqual(after.map((task) => task.title).sort(), [...expected].sort());
+    const done = after.filter((task) => task.done).map((task) => task.title);
+    assert.deepEqual(done.sort(), ["Water the plants", "Written in Lua 🌙"]);
+    for (const page of [first, second]) {
+      assert.deepEqual((await page.locator("#tasks li.done span").allTextContents()).sort(), done);
+    }
     if (process.env.SCREENSHOT) {
       fs.mkdirSync(path.dirname(process.env.SCREENSHOT), { recursive: true });
       await second.screenshot({ path: process.env.SCREENSHOT });
