@@ -185,6 +185,7 @@ build = {
       "csrc/protocol/client_message.c",
       "csrc/protocol/entries.c",
       "csrc/protocol/errors.c",
+      "csrc/protocol/features.c",
       "csrc/protocol/json_error.c",
       "csrc/protocol/json_text.c",
       "csrc/protocol/log_message.c",

@@ -237,6 +237,14 @@ static int connection_session(lua_State *L) {
 
 /* ---- connections: the socket ----------------------------------------------------------------- */
 
+/* connection:set_features(attempt, value of the header Syncline-Features): before opened */
+static int connection_set_features(lua_State *L) {
+    lua_connection *self = check_connection(L);
+    sl_client_connection_set_features(self->connection, check_attempt(L),
+                                      sl_features_read(sl_lua_opt_str(L, 3, "")));
+    return 0;
+}
+
 /* connection:opened(attempt, subprotocol) and the like -> true, or nil, message, code */
 static int connection_opened(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
@@ -400,6 +408,25 @@ static int connection_rtt(lua_State *L) {
     return 1;
 }
 
+/* connection:features() -> what the server has announced, {transact = true, ...} */
+static int connection_features(lua_State *L) {
+    unsigned features = sl_client_connection_features(check_connection(L)->connection);
+    lua_createtable(L, 0, 3);
+    for (unsigned bit = 1; bit <= features; bit *= 2) {
+        if (!(features & bit)) continue;
+        sl_buf word;
+        sl_buf_init(&word, NULL);
+        sl_features_write(&word, bit);
+        if (word.size && !word.failed) {
+            lua_pushlstring(L, word.data, word.size);
+            lua_pushboolean(L, 1);
+            lua_rawset(L, -3);
+        }
+        sl_buf_free(&word);
+    }
+    return 1;
+}
+
 static int connection_id(lua_State *L) {
     sl_str id = sl_client_connection_id(check_connection(L)->connection);
     lua_pushlstring(L, id.data, id.size);
@@ -528,6 +555,7 @@ static int connection_next_event(lua_State *L) {
 }
 
 static const luaL_Reg connection_methods[] = {{"session", connection_session},
+                                              {"set_features", connection_set_features},
                                               {"opened", connection_opened},
                                               {"refused", connection_refused},
                                               {"closed", connection_closed},
@@ -546,6 +574,7 @@ static const luaL_Reg connection_methods[] = {{"session", connection_session},
                                               {"version", connection_version},
                                               {"rtt", connection_rtt},
                                               {"id", connection_id},
+                                              {"features", connection_features},
                                               {NULL, NULL}};
 
 /* ---- client reset ---------------------------------------------------------------------------- */

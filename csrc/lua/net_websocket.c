@@ -22,7 +22,8 @@ typedef struct event {
     sl_str data;
     bool with_data;
     int code;
-    const sl_status *why; /* on_close only */
+    const sl_status *why;       /* on_close only */
+    const sl_http_head *answer; /* on_open only */
 } event;
 
 static int run_event(lua_State *L) {
@@ -41,19 +42,24 @@ static int run_event(lua_State *L) {
     } else if (e->with_data) {
         lua_pushlstring(L, e->data.size ? e->data.data : "", e->data.size);
         args++;
+        if (e->answer) {
+            sl_lua_push_fields(L, e->answer);
+            args++;
+        }
     }
     sl_lua_run_callback(L, args);
     return 0;
 }
 
 static void fire(lua_connection *c, const char *name, bool with_data, sl_str data) {
-    event e = {c, name, data, with_data, 0, NULL};
+    event e = {.c = c, .name = name, .data = data, .with_data = with_data};
     if (c->child.loop) sl_lua_net_protect(c->child.loop, run_event, &e);
 }
 
 static void on_open(void *ctx, sl_str protocol, const sl_http_head *answer) {
-    (void)answer;
-    fire(ctx, "on_open", true, protocol);
+    lua_connection *c = ctx;
+    event e = {.c = c, .name = "on_open", .data = protocol, .with_data = true, .answer = answer};
+    if (c->child.loop) sl_lua_net_protect(c->child.loop, run_event, &e);
 }
 
 static void on_message(void *ctx, const char *data, size_t size) {
@@ -71,7 +77,7 @@ static void on_ping(void *ctx, const char *data, size_t size) {
 static void on_close(void *ctx, int code, sl_str reason, const sl_status *why) {
     lua_connection *c = ctx;
     sl_lua_loop *loop = c->child.loop;
-    event e = {c, "on_close", reason, false, code, why};
+    event e = {.c = c, .name = "on_close", .data = reason, .code = code, .why = why};
     c->ws = NULL;
     if (!loop) return;
     sl_lua_net_protect(loop, run_event, &e);

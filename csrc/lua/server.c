@@ -487,9 +487,22 @@ static int server_partition(lua_State *L) {
     return 2;
 }
 
+/* server.features() -> value of the header Syncline-Features */
+static int server_features(lua_State *L) {
+    char text[64];
+    sl_buf out;
+    sl_buf_init(&out, NULL);
+    sl_features_write(&out, SL_SERVER_FEATURES);
+    snprintf(text, sizeof text, "%.*s", (int)out.size, out.size ? out.data : "");
+    sl_buf_free(&out);
+    lua_pushstring(L, text);
+    return 1;
+}
+
 int sl_lua_open_server(lua_State *L) {
     static const luaL_Reg functions[] = {{"connection", server_connection},
                                          {"negotiate", server_negotiate},
+                                         {"features", server_features},
                                          {"partition", server_partition},
                                          {NULL, NULL}};
     make_room(L);

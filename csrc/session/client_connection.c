@@ -189,6 +189,7 @@ void sl_client_end_connection(sl_client_connection *c, const sl_client_end *end)
     c->retry_at = delay == SL_BACKOFF_NEVER ? SL_CLIENT_NEVER : now + delay;
     if (was_connected) c->lost_at = now;
     c->version = 0;
+    c->features = 0;
     c->id[0] = 0;
     if (end->close_code) {
         sl_client_event *event = sl_client_emit(c, SL_CLIENT_DISCONNECT, 0);
@@ -298,6 +299,11 @@ static void become_connected(sl_client_connection *c, int version) {
     for (size_t i = 0; i < c->session_count; i++)
         sl_client_session_connected(c->sessions[i]);
     c->ever_connected = true;
+}
+
+void sl_client_connection_set_features(sl_client_connection *c, uint64_t attempt,
+                                       unsigned features) {
+    if (current(c, attempt) && c->state == SL_CONNECTION_CONNECTING) c->features = features;
 }
 
 bool sl_client_connection_opened(sl_client_connection *c, uint64_t attempt, sl_str subprotocol,
@@ -606,6 +612,10 @@ sl_connection_state sl_client_connection_state(const sl_client_connection *c) {
 
 int sl_client_connection_version(const sl_client_connection *c) {
     return c->version;
+}
+
+unsigned sl_client_connection_features(const sl_client_connection *c) {
+    return c->state == SL_CONNECTION_CONNECTED ? c->features : 0;
 }
 
 int64_t sl_client_connection_rtt(const sl_client_connection *c) {

@@ -12,6 +12,7 @@
 #define SL_SESSION_CLIENT_CONNECTION_H
 
 #include "base/env.h"
+#include "protocol/features.h"
 #include "protocol/message.h"
 #include "session/client_event.h"
 
@@ -47,6 +48,11 @@ void sl_client_connection_free(sl_client_connection *connection);
  * `attempt` is the number from the CONNECT event; calls with an old number are ignored, so late
  * callbacks of a socket that was given up do no harm. */
 
+/* What the server of `attempt` says in its 101 answer that it can do beyond the protocol: a set of
+ * sl_feature (protocol/features.h). Call it before `opened`; without it: nothing. The set lasts as
+ * long as the connection. */
+void sl_client_connection_set_features(sl_client_connection *connection, uint64_t attempt,
+                                       unsigned features);
 /* The upgrade succeeded; `subprotocol` is the answered Sec-WebSocket-Protocol ("" if there was
  * none). A token that was not offered ends the attempt (1.4). */
 bool sl_client_connection_opened(sl_client_connection *connection, uint64_t attempt,
@@ -98,6 +104,8 @@ bool sl_client_connection_disconnect(sl_client_connection *connection, sl_status
 sl_connection_state sl_client_connection_state(const sl_client_connection *connection);
 /* Negotiated protocol version; 0 if not connected. */
 int sl_client_connection_version(const sl_client_connection *connection);
+/* What the server has announced; 0 if not connected. */
+unsigned sl_client_connection_features(const sl_client_connection *connection);
 /* Last measured round trip in milliseconds; -1 before the first PONG. */
 int64_t sl_client_connection_rtt(const sl_client_connection *connection);
 /* The id the server gave the connection in its log message; "" if none. Borrowed. */

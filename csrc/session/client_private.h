@@ -79,9 +79,10 @@ struct sl_client_connection {
     sl_connection_state state;
     uint64_t attempt;
     int version;
-    bool held;      /* the host said disconnect */
-    bool forbidden; /* the server said not to come back */
-    int refusals;   /* tokens refused in a row */
+    unsigned features; /* of the server; set before the connection stands, 0 without one */
+    bool held;         /* the host said disconnect */
+    bool forbidden;    /* the server said not to come back */
+    int refusals;      /* tokens refused in a row */
     sl_backoff backoff;
     bool forget_delay; /* an urgent PING decides whether the link lives (8.1) */
     int64_t retry_at, connect_deadline, linger_at, lost_at;

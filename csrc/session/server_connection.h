@@ -10,11 +10,16 @@
 #define SL_SESSION_SERVER_CONNECTION_H
 
 #include "base/env.h"
+#include "protocol/features.h"
 #include "protocol/message.h"
 #include "session/partition.h"
 #include "session/server_file.h"
 
 typedef struct sl_server_connection sl_server_connection;
+
+/* What this side can do for clients of ours: the host announces it in the answer to the upgrade
+ * (protocol/features.h), less what it has switched off. */
+enum { SL_SERVER_FEATURES = SL_FEATURE_ALLOC };
 
 typedef enum sl_access {
     SL_ACCESS_NONE, /* error 206 */

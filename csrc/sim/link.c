@@ -106,6 +106,7 @@ static void open_link(sl_sim_link *link) {
     link->peer = sl_server_connection_new(&options, &st);
     char token[64];
     snprintf(token, sizeof token, "com.mongodb.realm-sync#%d", link->version);
+    sl_client_connection_set_features(client->connection, link->attempt, SL_SERVER_FEATURES);
     if (!link->peer ||
         !sl_client_connection_opened(client->connection, link->attempt, sl_str_c(token), &st)) {
         sl_sim_break(sim, &st);

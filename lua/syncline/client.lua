@@ -45,7 +45,8 @@ function Connection:open_socket(event)
     local handlers = {
         url = self.origin .. event.target, protocols = event.offer, tls = self.tls, headers = self.headers,
         timeout = self.connect_timeout,
-        on_open = function(_, protocol)
+        on_open = function(_, protocol, answer)
+            self.core:set_features(attempt, answer["syncline-features"] or "")
             self.core:opened(attempt, protocol or "")
             self.is_open = true
             self:pump()

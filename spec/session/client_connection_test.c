@@ -151,6 +151,23 @@ static void late_callbacks_of_an_old_socket_are_ignored(void **state) {
     assert_int_equal(sl_client_connection_state(rig->connection), SL_CONNECTION_CONNECTING);
 }
 
+static void what_a_server_announced_is_forgotten_with_its_connection(void **state) {
+    client_rig *rig = *state;
+    uint64_t first = rig->attempt;
+    sl_client_connection_set_features(rig->connection, first, SL_FEATURE_TRANSACT);
+    assert_int_equal(sl_client_connection_features(rig->connection), 0); /* not connected yet */
+    rig_bind_new(rig);
+    assert_int_equal(sl_client_connection_features(rig->connection), SL_FEATURE_TRANSACT);
+    sl_client_connection_lost(rig->connection, first, SL_CLOSE_READ_ERROR, SL_STR(""), NULL);
+    rig_drain(rig);
+    assert_int_equal(sl_client_connection_features(rig->connection), 0);
+    rig_wait(rig, 1000);
+    assert_true(rig->attempt > first);
+    sl_client_connection_set_features(rig->connection, first, SL_FEATURE_STATE); /* late */
+    rig_connect(rig, 14);
+    assert_int_equal(sl_client_connection_features(rig->connection), 0);
+}
+
 static void without_sessions_the_connection_lingers_and_closes(void **state) {
     client_rig *rig = *state;
     rig_bind_new(rig);
@@ -490,6 +507,7 @@ int main(void) {
         T(the_first_pong_ends_the_growth),
         T(an_attempt_that_hangs_is_given_up),
         T(late_callbacks_of_an_old_socket_are_ignored),
+        T(what_a_server_announced_is_forgotten_with_its_connection),
         T(without_sessions_the_connection_lingers_and_closes),
         T(disconnect_holds_until_asked_again),
         T(an_answer_that_was_not_offered_is_refused),

@@ -234,6 +234,7 @@ static inline bool world_step_connect(world_client *c) {
     c->wants_link = false;
     c->peer = sl_server_connection_new(&options, &st);
     if (!c->peer) file_fatal("server connection", &st);
+    sl_client_connection_set_features(c->connection, c->attempt, SL_SERVER_FEATURES);
     if (!sl_client_connection_opened(c->connection, c->attempt, sl_str_c(token), &st))
         file_fatal("opened", &st);
     world_drain(c);

@@ -1,4 +1,5 @@
 -- Server and clients of this module over real sockets and TLS, in one process on the shared loop.
+local core = require("syncline.core")
 local process = require("support.process")
 local syncline = require("syncline")
 
@@ -63,6 +64,15 @@ describe("sync", function()
         for _, realm in ipairs(realms) do realm:close() end
         if server then stop() end
         process.remove_folder(folder)
+    end)
+
+    it("tells clients what the server can do beyond the protocol", function()
+        start()
+        local session = open("a"):sync_session()
+        assert(session:wait_for_download(20))
+        local announced = core.server.features()
+        assert.truthy(announced:find("alloc", 1, true))
+        for word in announced:gmatch("%a+") do assert.is_true(session.connection.core:features()[word]) end
     end)
 
     it("carries every kind of data from one client to another", function()

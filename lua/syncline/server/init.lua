@@ -121,6 +121,7 @@ local function begin_sync(self, request, session, chosen)
     end
     local options = peer:callbacks()
     options.protocol = chosen.token
+    options.headers = { ["Syncline-Features"] = core.server.features() }
     local socket, why = request:accept(options)
     if not socket then
         self.log("notice", "an upgrade failed", { reason = why })
