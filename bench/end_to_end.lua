@@ -1,7 +1,8 @@
 -- End to end: devices through a server process over TLS on loopback. Every workload runs on a disk, with
 -- fsync, and in a memory file system, where fsync costs nothing. Sustained workloads have their reader in a
--- process of its own, the others have all devices in this one.
--- Usage: end_to_end.lua [--name PATTERN] [--json] [--dir IGNORED]
+-- process of its own, the others have all devices in this one. Processor time (cpu_..., user and system) is
+-- what each process used per operation: unlike the wall clock it means something on a busy machine, too.
+-- Usage: end_to_end.lua [--name PATTERN] [--place fsync|no_fsync] [--json] [--dir IGNORED]
 local auth = require("syncline.auth")
 local core = require("syncline.core")
 local loop = require("syncline.loop")
@@ -12,6 +13,7 @@ local options = {}
 for i = 1, #arg do
     if arg[i] == "--json" then options.json = true end
     if arg[i] == "--name" then options.name = arg[i + 1] end
+    if arg[i] == "--place" then options.place = arg[i + 1] end
     if arg[i] == "--reader" then
         options.reader = { dir = arg[i + 1], url = arg[i + 2], name = arg[i + 3], count = tonumber(arg[i + 4]) }
     end
@@ -68,6 +70,25 @@ local function memory_of(pid, field)
     return tonumber(text:match((field or "VmRSS") .. ":%s*(%d+)")) or 0
 end
 
+-- Processor time of a process so far, in microseconds; "self" is this one. The clock of the kernel ticks in
+-- hundredths of a second.
+local function cpu_of(pid)
+    local rest = (read(("/proc/%s/stat"):format(pid)) or ""):match("^.*%)(.*)$") or ""
+    local fields = {}
+    for field in rest:gmatch("%S+") do fields[#fields + 1] = field end
+    return ((tonumber(fields[12]) or 0) + (tonumber(fields[13]) or 0)) * 10000
+end
+
+-- What the server's process and this one use from now on, each operation.
+local function meter(server)
+    local theirs, ours = cpu_of(server.pid), cpu_of("self")
+    return function(facts, operations)
+        facts.cpu_server_us = (cpu_of(server.pid) - theirs) / operations
+        facts.cpu_client_us = (cpu_of("self") - ours) / operations
+        return facts
+    end
+end
+
 local function stop_server(server)
     shell(("kill %d"):format(server.pid))
     loop.run(function() return not read(("/proc/%d/stat"):format(server.pid)) end, 10)
@@ -104,9 +125,13 @@ end
 if options.reader then
     local reader = options.reader
     local realm = device(reader, reader.name)
+    local before = cpu_of("self")
     shell(("touch '%s/ready'"):format(reader.dir))
     assert(loop.run(function() return realm:objects("Item"):count() >= reader.count end, 200))
-    shell(("touch '%s/done'"):format(reader.dir))
+    local done = assert(io.open(reader.dir .. "/done.new", "w"))
+    done:write(("%d\n"):format(cpu_of("self") - before))
+    done:close()
+    assert(os.rename(reader.dir .. "/done.new", reader.dir .. "/done"))
     realm:close()
     os.exit(0)
 end
@@ -133,8 +158,9 @@ local function report(place, name, facts)
     print(("%-44s %s"):format(facts.name, table.concat(parts, "  ")))
 end
 
+-- In microseconds, of times in seconds.
 local function percentile(sorted, share)
-    return sorted[math.max(1, math.ceil(#sorted * share))]
+    return sorted[math.max(1, math.ceil(#sorted * share))] * 1e6
 end
 
 -- ---- workloads --------------------------------------------------------------------------------------
@@ -144,16 +170,18 @@ local workloads = {}
 -- One write at a time: from realm:write on one device until the object is in the other one's realm.
 function workloads.latency(server, place)
     local a, b = device(server, "latency"), device(server, "latency")
-    local times, begin = {}, now()
+    local times, used, begin = {}, meter(server), now()
     for k = 1, 1000 do
         local from = now()
         assert(a:write(function() create(a, k) end))
         while not b:object("Item", k) do loop.step(1) end
-        times[k] = (now() - from) * 1000
+        times[k] = now() - from
     end
-    local mean = (now() - begin)
+    local mean = (now() - begin) * 1e6 / #times
     table.sort(times)
-    report(place, "latency", { operations = #times, mean_ms = mean, p50_ms = percentile(times, 0.5), p99_ms = percentile(times, 0.99) })
+    report(place, "latency", used({
+        operations = #times, mean_us = mean, p50_us = percentile(times, 0.5), p99_us = percentile(times, 0.99),
+    }, #times))
     a:close()
     b:close()
 end
@@ -162,7 +190,7 @@ local function sustained(server, place, name, writers, count)
     local realms, total = {}, count * writers
     start_reader(server, name, total)
     for w = 1, writers do realms[w] = device(server, name) end
-    local from = now()
+    local from, used = now(), meter(server)
     for k = 1, count do
         for w, realm in ipairs(realms) do
             assert(realm:write(function()
@@ -180,9 +208,10 @@ local function sustained(server, place, name, writers, count)
         return read(server.dir .. "/done") ~= nil
     end, 200), read(server.dir .. "/reader.log"))
     local seconds = now() - from
-    report(place, name, {
+    report(place, name, used({
         operations = total, changesets_per_s = total / seconds, server_rss_kb = memory_of(server.pid),
-    })
+        cpu_reader_us = tonumber((read(server.dir .. "/done"):match("%d+"))) / total,
+    }, total))
     for _, realm in ipairs(realms) do realm:close() end
 end
 
@@ -191,7 +220,7 @@ function workloads.two_writers_in_conflict(server, place) sustained(server, plac
 
 function workloads.bulk(server, place)
     local a = device(server, "bulk")
-    local from = now()
+    local from, used = now(), meter(server)
     for c = 0, 99 do
         assert(a:write(function()
             for k = 1, 1000 do create(a, c * 1000 + k) end
@@ -200,10 +229,13 @@ function workloads.bulk(server, place)
     local written = now()
     assert(a:sync_session():wait_for_upload(120))
     local uploaded = now()
-    report(place, "upload_100000_objects", { operations = 100000, write_s = written - from, upload_s = uploaded - written })
-    from = now()
+    report(place, "upload_100000_objects", used({
+        operations = 100000, write_s = written - from, upload_s = uploaded - written,
+    }, 100000))
+    from, used = now(), meter(server)
     local b = device(server, "bulk")
-    report(place, "download_100000_objects", { operations = b:objects("Item"):count(), seconds = now() - from })
+    local seconds = now() - from
+    report(place, "download_100000_objects", used({ operations = b:objects("Item"):count(), seconds = seconds }, 100000))
     a:close()
     b:close()
 end
@@ -213,19 +245,19 @@ function workloads.fan_out(server, place)
     local writer, readers = device(server, "fan"), {}
     for i = 1, 99 do readers[i] = device(server, "fan") end
     local idle = (memory_of(server.pid) - before) / 100
-    local times = {}
+    local times, used = {}, meter(server)
     for k = 1, 100 do
         local from = now()
         assert(writer:write(function() create(writer, k) end))
         for _, reader in ipairs(readers) do
             while not reader:object("Item", k) do loop.step(1) end
         end
-        times[k] = (now() - from) * 1000
+        times[k] = now() - from
     end
     table.sort(times)
-    report(place, "fan_out_99", {
-        operations = #times, p50_ms = percentile(times, 0.5), max_ms = times[#times], idle_client_kb = idle,
-    })
+    report(place, "fan_out_99", used({
+        operations = #times, p50_us = percentile(times, 0.5), max_us = times[#times] * 1e6, idle_client_kb = idle,
+    }, #times))
     writer:close()
     for _, reader in ipairs(readers) do reader:close() end
 end
@@ -235,7 +267,8 @@ local PLACES = { { "fsync", os.getenv("SYNCLINE_BENCH_DISK") or "build" }, { "no
 
 for _, place in ipairs(PLACES) do
     for _, name in ipairs(ORDER) do
-        if not options.name or ("end_to_end_" .. name):find(options.name, 1, true) then
+        local here = not options.place or options.place == place[1]
+        if here and (not options.name or ("end_to_end_" .. name):find(options.name, 1, true)) then
             local dir = ("%s/syncline-bench-%d-%s"):format(place[2], os.time(), name)
             if place[2]:sub(1, 1) ~= "/" then
                 local handle = io.popen("pwd")

@@ -358,7 +358,10 @@ static void add_index_text(sl_sqlite_store *store, sl_buf *sql, const sl_cat_cla
     sl_sqlite_quote(sql, cls->table);
     sl_buf_byte(sql, '(');
     sl_sqlite_quote(sql, property->stored);
-    sl_buf_byte(sql, ')');
+    /* Nobody looks for null links, and most links of many classes are null. */
+    sl_buf_text(sql, ") WHERE ");
+    sl_sqlite_quote(sql, property->stored);
+    sl_buf_text(sql, " IS NOT NULL");
 }
 
 static bool add_column(sl_sqlite_store *store, const sl_cat_class *cls,

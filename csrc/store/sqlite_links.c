@@ -119,7 +119,7 @@ static bool change_row(link_writer *work, sl_sqlite_query query, const sl_link *
 }
 
 bool sl_sqlite_links_save(sl_sqlite_store *store, const sl_cat_class *cls, const sl_object *object,
-                          sl_status *st) {
+                          bool added, sl_status *st) {
     link_writer work = {.store = store, .cls = cls, .object = object, .st = st};
     sl_arena_reset(&store->arena);
     /* A map that a huge list made large would cost more to clear than to make anew. */
@@ -130,7 +130,7 @@ bool sl_sqlite_links_save(sl_sqlite_store *store, const sl_cat_class *cls, const
         if (property->erased || !sl_sqlite_hides_links(store, property)) continue;
         if (!sl_store_node_links(sl_object_at(object, i), collect, &work)) return false;
     }
-    if (!compare_rows(&work)) return false;
+    if (!added && !compare_rows(&work)) return false;
     for (const link_note *note = work.stale; note; note = note->next) {
         if (!change_row(&work, SL_Q_LINK_DROP, &note->link)) return false;
     }

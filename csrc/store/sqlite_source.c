@@ -158,6 +158,14 @@ static bool bind_object(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class
     return true;
 }
 
+/* Steps the statement that saves. *added: no row was there before. */
+static bool save_row(sl_sqlite_store *store, sqlite3_stmt *stmt, bool *added, sl_status *st) {
+    sqlite3_set_last_insert_rowid(store->db, INT64_MIN);
+    bool ok = step_once(store, stmt, "saving an object", st);
+    *added = sqlite3_last_insert_rowid(store->db) != INT64_MIN;
+    return ok;
+}
+
 static bool object_save(void *ctx, const sl_class *cls, const sl_object *object, sl_status *st) {
     sl_sqlite_store *store = ctx;
     if (!sl_sqlite_changing(store, st)) return false;
@@ -167,12 +175,12 @@ static bool object_save(void *ctx, const sl_class *cls, const sl_object *object,
     sqlite3_stmt *stmt = class_statement(store, cat, &extra->save, save_text, st);
     if (!stmt) return false;
     /* To SQLite no two NULL keys are the same, so the row is replaced by hand. */
-    if (object->key.type == SL_TYPE_NULL && !erase_row(store, cat, extra, &object->key, st)) {
-        return false;
-    }
-    return bind_object(store, stmt, cat, object, st) &&
-           step_once(store, stmt, "saving an object", st) &&
-           (!extra->links_inside || sl_sqlite_links_save(store, cat, object, st));
+    bool by_hand = object->key.type == SL_TYPE_NULL;
+    if (by_hand && !erase_row(store, cat, extra, &object->key, st)) return false;
+    bool added = false;
+    return bind_object(store, stmt, cat, object, st) && save_row(store, stmt, &added, st) &&
+           (!extra->links_inside ||
+            sl_sqlite_links_save(store, cat, object, added && !by_hand, st));
 }
 
 static bool object_erase(void *ctx, const sl_class *cls, const sl_key *key, sl_status *st) {

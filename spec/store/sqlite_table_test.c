@@ -165,6 +165,48 @@ static void collections_and_embedded_objects_are_json(void **state) {
                "C|part|link|single\nC|any|mixed|single\n");
 }
 
+/* Saves the object with `key` anew, with nothing but a link to C `target` in its Mixed property. */
+static void save_linking(maker *m, const sl_class *cls, const sl_key *key, int64_t target) {
+    sl_object *object = make_object(m, cls, key);
+    set_link(m, &object->values[0], SL_STR("C"), int_key(target));
+    save_object(m, object);
+    sl_object_free(m->alloc, object);
+}
+
+static void links_inside_json_follow_new_and_old_objects(void **state) {
+    world *w = *state;
+    maker *m = &w->m;
+    BEGIN(w->store);
+    const sl_class *classes[] = {
+        make_class(m, SL_STR("C"), SL_TABLE_TOPLEVEL, SL_TYPE_INT),
+        make_class(m, SL_STR("S"), SL_TABLE_TOPLEVEL, SL_TYPE_STRING),
+    };
+    for (size_t i = 0; i < 2; i++)
+        make_property(m, (sl_class *)(uintptr_t)classes[i], SL_STR("any"), SL_TYPE_MIXED, SL_SINGLE,
+                      true, NONE);
+    /* The smallest number doubles as a mark in the store; NULL keys are replaced by hand. */
+    const sl_key keys[] = {int_key(1), int_key(INT64_MIN), {.type = SL_TYPE_NULL}};
+    for (size_t i = 0; i < 3; i++) {
+        save_linking(m, classes[i == 2], &keys[i], (int64_t)i + 10);
+        save_linking(m, classes[i == 2], &keys[i], (int64_t)i + 20);
+    }
+    COMMIT(w->store);
+    assert_sql(w, "SELECT target_key FROM _sl_links ORDER BY 1", "20\n21\n22\n");
+}
+
+static void indexes_of_links_hold_no_nulls_and_find_referrers(void **state) {
+    world *w = *state;
+    maker *m = &w->m;
+    BEGIN(w->store);
+    sl_class *cls = make_class(m, SL_STR("C"), SL_TABLE_TOPLEVEL, SL_TYPE_INT);
+    make_property(m, cls, SL_STR("parent"), SL_TYPE_LINK, SL_SINGLE, true, SL_STR("C"));
+    COMMIT(w->store);
+    assert_sql(w, "SELECT substr(sql, -26) FROM sqlite_master WHERE name = '_sl_index_1_1'",
+               "WHERE \"parent\" IS NOT NULL\n");
+    const char *plan = sql_text(w->path, "EXPLAIN QUERY PLAN SELECT _id FROM C WHERE parent = ?1");
+    assert_non_null(strstr(plan, "_sl_index_1_1"));
+}
+
 static void add_named_class(maker *m, const char *bytes, size_t size) {
     sl_class *cls = make_class(m, sl_str_of(bytes, size), SL_TABLE_TOPLEVEL, SL_TYPE_INT);
     make_property(m, cls, SL_STR("n"), SL_TYPE_INT, SL_SINGLE, false, NONE);
@@ -396,6 +438,8 @@ int main(void) {
         T(scalars_are_kept_in_the_types_of_sqlite),
         T(what_sqlite_cannot_hold_is_kept_as_bytes),
         T(collections_and_embedded_objects_are_json),
+        T(links_inside_json_follow_new_and_old_objects),
+        T(indexes_of_links_hold_no_nulls_and_find_referrers),
         T(class_names_of_every_kind_get_tables_of_their_own),
         T(property_names_of_every_kind_get_columns_of_their_own),
         T(timestamps_of_the_whole_range_have_text),
