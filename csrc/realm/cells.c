@@ -111,7 +111,7 @@ bool sl_cell_load(sl_realm *realm, sl_cell *cell, sl_status *st) {
     if (cell->presence != SL_UNKNOWN) return true;
     sl_table *table = cell->table;
     const sl_realm_source *source = realm->source;
-    if (!source || (realm->open && table->added == realm->tx)) {
+    if (!source || (table->added && !table->trimmed)) {
         cell->presence = SL_ABSENT;
         return true;
     }

@@ -47,6 +47,7 @@ struct sl_table {
     uint32_t count, capacity;
     uint64_t live;  /* objects in memory */
     uint64_t added; /* transaction that added the class, or 0: the source holds no rows before */
+    bool trimmed;   /* cells were forgotten; until then the class `added` has no row without one */
     uint64_t next_sequence;
     uint64_t can_link_version; /* schema version that `can_link` was computed for */
     bool can_link;             /* some property of the schema may hold a link to the class */

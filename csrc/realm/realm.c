@@ -219,6 +219,7 @@ static void trim_table(sl_realm *realm, sl_table *table, uint64_t oldest) {
         capacity *= 2;
     sl_cell_slot *slots = kept ? sl_new_zero(realm->alloc, capacity, sizeof *slots) : NULL;
     if (kept && !slots) return;
+    if (kept < table->count) table->trimmed = true;
     for (uint32_t i = 0; i < table->capacity; i++) {
         sl_cell_slot slot = table->slots[i];
         if (!slot.cell) continue;

@@ -24,9 +24,15 @@ static bool bind_scratch(sl_sqlite_store *store, sqlite3_stmt *stmt, int at, boo
                          sl_status *st) {
     const sl_buf *buf = &store->scratch;
     if (buf->failed) return sl_fail_memory(st);
-    int rc =
-        blob ? sqlite3_bind_blob64(stmt, at, buf->data, buf->size, SQLITE_TRANSIENT)
-             : sqlite3_bind_text64(stmt, at, buf->data, buf->size, SQLITE_TRANSIENT, SQLITE_UTF8);
+    sqlite3_destructor_type copy = SQLITE_TRANSIENT;
+    const char *bytes = buf->data;
+    if (store->saving) {
+        copy = SQLITE_STATIC;
+        bytes = sl_arena_str(&store->bound, sl_str_of(buf->data, buf->size)).data;
+        if (!bytes && buf->size) return sl_fail_memory(st);
+    }
+    int rc = blob ? sqlite3_bind_blob64(stmt, at, bytes, buf->size, copy)
+                  : sqlite3_bind_text64(stmt, at, bytes, buf->size, copy, SQLITE_UTF8);
     return fail_bind(store, rc, st);
 }
 

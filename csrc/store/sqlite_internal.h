@@ -68,6 +68,8 @@ typedef struct sl_sqlite_store {
     sl_buf scratch;  /* of one call */
     sl_arena arena;  /* of one object read or saved */
     sl_strmap links; /* of one object saved */
+    sl_arena bound;  /* while `saving`: what is bound, so that SQLite need not copy it */
+    bool saving;
     sl_realm_source source;
     sl_catalogue catalogue;
     bool catalogue_stale, schema_changed;

@@ -208,6 +208,7 @@ void sl_sqlite_close(sl_store *base) {
     sl_buf_free(&store->bytes);
     sl_buf_free(&store->scratch);
     sl_arena_free(&store->arena);
+    sl_arena_free(&store->bound);
     sl_strmap_free(&store->links);
     sl_alloc alloc = store->alloc;
     sl_delete(&alloc, store->path);
@@ -230,6 +231,7 @@ bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store
     sl_buf_init(&store->bytes, &store->alloc);
     sl_buf_init(&store->scratch, &store->alloc);
     sl_arena_init(&store->arena, &store->alloc);
+    sl_arena_init(&store->bound, &store->alloc);
     sl_strmap_init(&store->links, &store->alloc);
     sl_sqlite_source_init(store);
     store->source.alloc = alloc;

@@ -139,8 +139,8 @@ static bool erase_row(sl_sqlite_store *store, const sl_cat_class *cls, sl_sqlite
            step_once(store, stmt, "erasing an object", st);
 }
 
-static bool bind_object(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class *cls,
-                        const sl_object *object, sl_status *st) {
+static bool bind_columns(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class *cls,
+                         const sl_object *object, sl_status *st) {
     const uint32_t *slots = sl_cat_class_slots(&store->catalogue, cls, object->cls, st);
     if (!slots) return false;
     if (!sl_sqlite_bind_key(store, stmt, 1, &object->key, cls->def.key_type, false, st)) {
@@ -156,6 +156,15 @@ static bool bind_object(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class
         }
     }
     return true;
+}
+
+static bool bind_object(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class *cls,
+                        const sl_object *object, sl_status *st) {
+    sl_arena_reset(&store->bound);
+    store->saving = true;
+    bool ok = bind_columns(store, stmt, cls, object, st);
+    store->saving = false;
+    return ok;
 }
 
 /* Steps the statement that saves. *added: no row was there before. */

@@ -213,6 +213,11 @@ local function set_default(object, property)
     end
 end
 
+-- Whether the core writes every value of the property, or refuses it, without help.
+local function is_scalar(property)
+    return property.collection == "single" and property.type ~= "link" and property.type ~= "mixed"
+end
+
 -- Writes `values` into an object that is there; a new one gets the defaults of what is not given.
 function fill_object(realm, object, class_name, values, is_new, policy)
     local class = realm.classes[class_name]
@@ -227,10 +232,12 @@ function fill_object(realm, object, class_name, values, is_new, policy)
     end
     for _, property in ipairs(class.properties) do
         local value = values[property.name]
-        if value ~= nil then
+        if value == nil then
+            if is_new and property.default ~= nil then set_default(object, property) end
+        elseif policy == nil and type(value) ~= "table" and is_scalar(property) then
+            object[property.name] = value
+        else
             assign.property(object, property, value, policy)
-        elseif is_new then
-            set_default(object, property)
         end
     end
     return object

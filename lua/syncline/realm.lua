@@ -291,6 +291,11 @@ end
 
 -- Tells the observers what the last transaction touched.
 function Realm:notify()
+    if #self.observers == 0 then
+        -- Listing what changed would cost more than the change.
+        if self.handle:schema_version() ~= self.schema_seen then refresh_classes(self) end
+        return
+    end
     local changes, schema_changed = self.handle:changes()
     if schema_changed then refresh_classes(self) end
     if not changes then return end
