@@ -104,7 +104,7 @@ static int server_file(lua_State *L) {
 /* ---- work ------------------------------------------------------------------------------------ */
 
 /* file:work() -> true, or nil, message, code: does what waits as one durable transaction; call it
- * once per turn of the loop after on_work. After a failure the work still waits. */
+ * when file:rest() says so, but not inside on_work. After a failure the work still waits. */
 static int file_work(lua_State *L) {
     sl_lua_server_file *self = check_file(L);
     sl_status st = SL_STATUS_INIT;
@@ -118,6 +118,14 @@ static int file_work(lua_State *L) {
 
 static int file_waiting(lua_State *L) {
     lua_pushboolean(L, sl_server_file_waiting(check_file(L)->file));
+    return 1;
+}
+
+/* file:rest() -> seconds until work that waits had best be done (0 = now), nil if there is none */
+static int file_rest(lua_State *L) {
+    int64_t ms = sl_server_file_rest(check_file(L)->file);
+    if (ms < 0) return lua_pushnil(L), 1;
+    lua_pushnumber(L, (lua_Number)ms / 1000);
     return 1;
 }
 
@@ -290,11 +298,19 @@ static int file_backup(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg file_methods[] = {
-    {"work", file_work},       {"waiting", file_waiting}, {"sessions", file_sessions},
-    {"backlog", file_backlog}, {"version", file_version}, {"size", file_size},
-    {"level", file_level},     {"state", file_state},     {"clients", file_clients},
-    {"entries", file_entries}, {"backup", file_backup},   {NULL, NULL}};
+static const luaL_Reg file_methods[] = {{"work", file_work},
+                                        {"waiting", file_waiting},
+                                        {"sessions", file_sessions},
+                                        {"backlog", file_backlog},
+                                        {"version", file_version},
+                                        {"size", file_size},
+                                        {"level", file_level},
+                                        {"state", file_state},
+                                        {"clients", file_clients},
+                                        {"entries", file_entries},
+                                        {"backup", file_backup},
+                                        {"rest", file_rest},
+                                        {NULL, NULL}};
 
 const sl_lua_type sl_lua_server_file_type = {
     "syncline.core.server_file", sizeof(sl_lua_server_file), file_close, file_methods, NULL};

@@ -15,7 +15,10 @@
 #include "net/tls_core.h"
 
 enum {
-    READS_PER_TURN = 4, /* then the others have a turn */
+    /* Then the others have a turn. A read of TLS yields one record, which often is one small
+     * message, so it is the bytes that count. */
+    READ_PER_TURN = 128 * 1024,
+    READS_PER_TURN = 128,
     WRITE_PER_TURN = 256 * 1024,
     WRITE_PIECE = 64 * 1024,
     CORK_MAX = 64 * 1024,
@@ -365,7 +368,8 @@ static void end_of_input(sl_stream *s, int result) {
 }
 
 static void read_pieces(sl_stream *s) {
-    for (int i = 0; i < READS_PER_TURN; i++) {
+    size_t done = 0;
+    for (int i = 0; i < READS_PER_TURN && done < READ_PER_TURN; i++) {
         if (s->state == SL_STREAM_DEAD || (s->paused && s->state == SL_STREAM_OPEN)) return;
         int n = read_some(s, s->loop->scratch, SL_LOOP_READ_SIZE);
         if (n == IO_AGAIN) return;
@@ -373,6 +377,7 @@ static void read_pieces(sl_stream *s) {
             end_of_input(s, n);
             return;
         }
+        done += (size_t)n;
         if (s->state == SL_STREAM_OPEN) s->events->on_data(s->ctx, s->loop->scratch, (size_t)n);
     }
 }

@@ -125,14 +125,36 @@ void sl_file_member_identify(sl_file_member *member, const sl_client_file *row,
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
-static void announce(sl_server_file *file, bool was_waiting) {
-    if (!was_waiting && file->options.on_work) file->options.on_work(file->options.ctx, file);
+static int64_t now_ms(const sl_server_file *file) {
+    return file->options.env->mono_ms(file->options.env->ctx);
+}
+
+/* True if nothing waits but progress, or nothing at all: what comes now may be due earlier. */
+static bool is_calm(const sl_server_file *file) {
+    return !file->requests && file->uploads == 0;
+}
+
+int64_t sl_server_file_rest(const sl_server_file *file) {
+    if (!sl_server_file_waiting(file)) return -1;
+    int64_t now = now_ms(file), due = now;
+    if (is_calm(file))
+        due = file->since_ms + SL_PROGRESS_WAIT_MS;
+    else if (now < file->stream_until_ms)
+        due = file->since_ms + SL_COMPANY_WAIT_MS;
+    return due > now ? due - now : 0;
+}
+
+/* `first`: nothing waited that is as urgent as what came now. */
+static void announce(sl_server_file *file, bool first) {
+    if (!first) return;
+    file->since_ms = now_ms(file);
+    if (file->options.on_work) file->options.on_work(file->options.ctx, file);
 }
 
 bool sl_file_member_request_ident(sl_file_member *member, uint8_t type, uint64_t proxy, sl_str user,
                                   sl_status *st) {
     sl_server_file *file = member->file;
-    bool was_waiting = sl_server_file_waiting(file);
+    bool calm = is_calm(file);
     sl_ident_request *request = sl_new(file->options.alloc, sizeof(*request) + (size_t)user.size);
     if (!request) return sl_fail_memory(st);
     *request =
@@ -142,7 +164,7 @@ bool sl_file_member_request_ident(sl_file_member *member, uint8_t type, uint64_t
     while (*end)
         end = &(*end)->next;
     *end = request;
-    announce(file, was_waiting);
+    announce(file, calm);
     return true;
 }
 
@@ -207,7 +229,7 @@ static bool copy_entries(sl_server_file *file, sl_client_work *work, const sl_qu
 
 bool sl_file_member_upload(sl_file_member *member, const sl_queued_upload *upload, sl_status *st) {
     sl_server_file *file = member->file;
-    bool was_waiting = sl_server_file_waiting(file);
+    bool calm = is_calm(file), idle = !sl_server_file_waiting(file);
     if (file->backlog + upload->entries.size > file->options.max_backlog)
         return sl_fail_code(st, SL_ERR_PROTOCOL, 100,
                             "too many uploads wait for this file; try again later");
@@ -224,6 +246,8 @@ bool sl_file_member_upload(sl_file_member *member, const sl_queued_upload *uploa
     if (upload->locked > work->locked) work->locked = upload->locked;
     work->bytes += upload->entries.size;
     file->backlog += upload->entries.size;
-    announce(file, was_waiting);
+    bool fresh = work->count > count;
+    if (fresh) file->uploads++;
+    announce(file, idle || (fresh && calm));
     return true;
 }

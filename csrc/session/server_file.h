@@ -17,8 +17,9 @@ typedef struct sl_server_file_options {
     size_t cache_bytes;    /* sl_server_history_options */
     bool keep_originals;
     uint64_t max_backlog; /* bytes of uploads that may wait; 0 = 1 GiB. Above it: error 100 */
-    /* Called when the queue was empty and is no longer: call sl_server_file_work soon, but not from
-     * inside the callback. NULL is allowed. */
+    /* Called when work waits that is due earlier than all that waited before: call
+     * sl_server_file_work when sl_server_file_rest says so, but not from inside the callback. NULL
+     * is allowed. */
     void (*on_work)(void *ctx, sl_server_file *file);
     /* Called after a commit that added versions up to `version`. NULL is allowed. */
     void (*on_commit)(void *ctx, sl_server_file *file, uint64_t version);
@@ -38,6 +39,12 @@ void sl_server_file_close(sl_server_file *file);
 
 /* True if work waits. */
 bool sl_server_file_waiting(const sl_server_file *file);
+/* Milliseconds after which work that waits had best be done; 0 = now, -1 = there is none. Mostly 0,
+ * but while uploads arrive faster than units are done, one unit shall take several of them: each
+ * unit is a commit here, and a message and a commit for every reader, whatever its size. What
+ * clients have merely received is kept with the next upload, or when it has waited for a while.
+ * Working earlier is never wrong. */
+int64_t sl_server_file_rest(const sl_server_file *file);
 /* Does everything that waits as one durable transaction. A client whose upload cannot be integrated
  * is left out and its session told; that is no failure of the call. On failure (SL_ERR_STORAGE,
  * SL_ERR_MEMORY) nothing has happened, the work still waits, and the call may be repeated; after a

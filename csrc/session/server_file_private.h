@@ -38,7 +38,15 @@ typedef struct sl_work_failure {
     char text[240];
 } sl_work_failure;
 
-/* Invariants: `work` ascends by ident; `backlog` is the sum of its bytes. */
+/* How long work waits for company. */
+enum {
+    SL_COMPANY_WAIT_MS = 2,   /* an upload while uploads stream in */
+    SL_STREAM_MS = 30,        /* so long after a unit of several uploads they do */
+    SL_PROGRESS_WAIT_MS = 50, /* mere progress, which nobody asks for */
+};
+
+/* Invariants: `work` ascends by ident; `backlog` is the sum of its bytes; `uploads` counts the
+ * messages with changesets among it. */
 struct sl_server_file {
     sl_server_file_options options;
     sl_store *store;
@@ -50,6 +58,9 @@ struct sl_server_file {
     sl_client_work *work;
     sl_work_failure *failures;
     uint64_t backlog;
+    size_t uploads;   /* that wait */
+    int64_t since_ms; /* when the first of the most urgent that waits came */
+    int64_t stream_until_ms;
     /* Hashes of users (or idents, without users) that have sent a bad changeset: the second time
      * recovery is switched off, because it would send the same again. */
     uint64_t *offenders;

@@ -162,6 +162,13 @@ static void tell_news(sl_server_file *file, uint64_t added) {
         file->options.on_commit(file->options.ctx, file, sl_server_history_version(file->history));
 }
 
+/* Several uploads in one unit: they come faster than they can be integrated one by one. */
+static void settle_pace(sl_server_file *file) {
+    const sl_env *env = file->options.env;
+    if (file->uploads > 1) file->stream_until_ms = env->mono_ms(env->ctx) + SL_STREAM_MS;
+    file->uploads = 0;
+}
+
 bool sl_server_file_work(sl_server_file *file, sl_status *st) {
     uint64_t added = 0;
     bool excluded = true, ok = true;
@@ -175,6 +182,7 @@ bool sl_server_file_work(sl_server_file *file, sl_status *st) {
                 settle_level(file, file->work->ident);
             sl_client_work_drop(file, &file->work);
         }
+        settle_pace(file);
         tell_idents(file);
         tell_news(file, added);
     }

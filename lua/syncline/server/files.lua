@@ -33,27 +33,45 @@ local function list_partition(self, folder, name, partition)
     if not ok then self.log("warning", "the list of partitions could not be written", { reason = message }) end
 end
 
-local function do_work(self)
-    self.work_timer = nil
-    local due = self.waiting
-    self.waiting = {}
-    for entry in pairs(due) do
-        local ok, message, code = entry.file:work()
-        if not ok then
-            self.log("error", "a commit failed; trying again", { file = entry.path, reason = message, code = code })
-            self.waiting[entry] = true
-        end
-    end
-    if next(self.waiting) then
-        self.work_timer = self.loop:timer(1, function() do_work(self) end)
-    end
+-- Seconds after a commit that failed until it is tried again.
+local RETRY = 1
+
+local work
+
+-- One timer serves all files; it fires when the first of them is due.
+local function arm(self, due)
+    if self.work_timer and self.work_due <= due then return end
+    if self.work_timer then self.work_timer:stop() end
+    self.work_due = due
+    self.work_timer = self.loop:timer(math.max(0, due - self.loop:now()), function() work(self) end)
 end
 
-local function on_work(self, entry)
-    self.waiting[entry] = true
-    if not self.work_timer then
-        self.work_timer = self.loop:timer(0, function() do_work(self) end)
+local function do_work(self, entry)
+    local ok, message, code = entry.file:work()
+    self.waiting[entry] = nil
+    if ok then return end
+    self.log("error", "a commit failed; trying again", { file = entry.path, reason = message, code = code })
+    self.waiting[entry] = self.loop:now() + RETRY
+end
+
+function work(self)
+    self.work_timer = nil
+    local now, due, first = self.loop:now(), {}, nil
+    for entry, at in pairs(self.waiting) do
+        if at <= now then due[#due + 1] = entry end
     end
+    for _, entry in ipairs(due) do do_work(self, entry) end
+    for _, at in pairs(self.waiting) do
+        if not first or at < first then first = at end
+    end
+    if first then arm(self, first) end
+end
+
+-- Called by the file, which can be asked but not be told to work now.
+local function on_work(self, entry)
+    local at = self.loop:now() + (entry.file:rest() or 0)
+    self.waiting[entry] = at
+    arm(self, at)
 end
 
 ---The open file of a partition.
