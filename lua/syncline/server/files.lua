@@ -38,17 +38,20 @@ local RETRY = 1
 
 local work
 
+-- The clock counts milliseconds; seconds are not exact.
+local EXACT = 0.0002
+
 -- One timer serves all files; it fires when the first of them is due.
 local function arm(self, due)
     if self.work_timer and self.work_due <= due then return end
     if self.work_timer then self.work_timer:stop() end
     self.work_due = due
-    self.work_timer = self.loop:timer(math.max(0, due - self.loop:now()), function() work(self) end)
+    self.work_timer = self.loop:timer(math.max(0, due - self.loop:now() - EXACT), function() work(self) end)
 end
 
 local function do_work(self, entry)
-    local ok, message, code = entry.file:work()
     self.waiting[entry] = nil
+    local ok, message, code = entry.file:work()
     if ok then return end
     self.log("error", "a commit failed; trying again", { file = entry.path, reason = message, code = code })
     self.waiting[entry] = self.loop:now() + RETRY
@@ -58,7 +61,7 @@ function work(self)
     self.work_timer = nil
     local now, due, first = self.loop:now(), {}, nil
     for entry, at in pairs(self.waiting) do
-        if at <= now then due[#due + 1] = entry end
+        if at <= now + EXACT then due[#due + 1] = entry end
     end
     for _, entry in ipairs(due) do do_work(self, entry) end
     for _, at in pairs(self.waiting) do
