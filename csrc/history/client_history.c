@@ -10,11 +10,12 @@
 sl_client_history *sl_client_history_open(sl_store *store, sl_realm *realm,
                                           const sl_client_history_options *options, sl_status *st) {
     sl_client_state state;
+    uint64_t recorded;
     if (!options->env) {
         sl_fail(st, SL_ERR_USAGE, "", "a client history needs a clock: set options.env");
         return NULL;
     }
-    if (!sl_client_state_load(&state, store, st)) return NULL;
+    if (!sl_client_state_load(&state, &recorded, store, st)) return NULL;
     sl_client_history *history = sl_new_zero(options->alloc, 1, sizeof *history);
     if (!history) {
         sl_fail_memory(st);
@@ -28,6 +29,9 @@ sl_client_history *sl_client_history_open(sl_store *store, sl_realm *realm,
     /* An earlier process may have ended between a commit and its flush. */
     history->unsynced = true;
     history->state = state;
+    history->recorded_version = recorded;
+    history->stale = SIZE_MAX;
+    sl_own_changes_init(&history->own, history->alloc);
     sl_changeset_init(&history->recorded, history->alloc);
     sl_buf_init(&history->encoded, history->alloc);
     return history;
@@ -36,6 +40,7 @@ sl_client_history *sl_client_history_open(sl_store *store, sl_realm *realm,
 void sl_client_history_close(sl_client_history *history) {
     if (!history) return;
     if (history->writing) sl_client_history_rollback(history);
+    sl_own_changes_forget(&history->own);
     sl_changeset_free(&history->recorded);
     sl_buf_free(&history->encoded);
     sl_delete(history->alloc, history);
@@ -80,6 +85,32 @@ bool sl_client_history_abandon(sl_client_history *history) {
     return false;
 }
 
+bool sl_client_history_need_own(sl_client_history *history, sl_status *st) {
+    return sl_own_changes_need(&history->own, history->store, history->state.base,
+                               history->state.version, st);
+}
+
+/* An entry tells all about a local commit; the record follows now and then, so that opening the
+ * file never has many entries to read. */
+static bool record_wanted(const sl_client_history *history, const sl_client_state *state,
+                          const sl_history_entry *entry) {
+    enum { ENTRIES_AFTER_RECORD = 256 };
+    sl_client_state told = history->state;
+    if (entry->changeset.size == 0) return true;
+    sl_client_state_add(&told, entry);
+    return memcmp(&told, state, sizeof told) != 0 ||
+           state->version - history->recorded_version >= ENTRIES_AFTER_RECORD;
+}
+
+/* Everything that is to be stored, up to the commit. */
+static bool store_all(sl_client_history *history, const sl_client_state *state,
+                      const sl_history_entry *entry, bool record, sl_status *st) {
+    sl_store *store = history->store;
+    return sl_own_changes_reserve(&history->own, st) && sl_realm_flush(history->realm, st) &&
+           (entry->changeset.size == 0 || store->vtbl->entry_append(store, entry, st)) &&
+           (!record || sl_client_state_save(state, store, st));
+}
+
 bool sl_client_history_finish(sl_client_history *history, sl_client_state *state,
                               sl_history_entry *entry, bool durable, sl_status *st) {
     sl_store *store = history->store;
@@ -91,16 +122,18 @@ bool sl_client_history_finish(sl_client_history *history, sl_client_state *state
         sl_fail(st, SL_ERR_USAGE, "", "the history of this file has reached its last version");
         return sl_client_history_abandon(history);
     }
-    if (!sl_realm_flush(history->realm, st) || !store->vtbl->entry_append(store, entry, st) ||
-        !sl_client_state_save(state, store, st))
-        return sl_client_history_abandon(history);
+    bool record = record_wanted(history, state, entry);
+    if (!store_all(history, state, entry, record, st)) return sl_client_history_abandon(history);
     if (!store->vtbl->commit(store, durable, st)) {
         sl_realm_discard(history->realm);
         return false;
     }
     sl_realm_commit(history->realm);
     history->state = *state;
+    if (record) history->recorded_version = state->version;
     history->unsynced = !durable;
+    sl_own_changes_add(&history->own, entry);
+    sl_own_changes_drop(&history->own, state->base);
     return true;
 }
 
@@ -200,20 +233,12 @@ static bool waits_for_upload(const sl_history_entry *entry) {
     return entry->origin_file == 0 && entry->changeset.size > 0;
 }
 
-static bool stop_at_waiting(void *ctx, const sl_history_entry *entry) {
-    bool *waiting = ctx;
-    *waiting = waits_for_upload(entry);
-    return !*waiting;
-}
-
 bool sl_client_history_confirmed(sl_client_history *history, uint64_t version, bool *done,
                                  sl_status *st) {
-    bool waiting = false;
-    if (version > history->state.cursors.ul_cv &&
-        !history->store->vtbl->entry_scan(history->store, history->state.cursors.ul_cv, version,
-                                          false, stop_at_waiting, &waiting, st))
-        return false;
-    *done = !waiting;
+    const sl_own_changes *own = &history->own;
+    if (!sl_client_history_need_own(history, st)) return false;
+    size_t next = sl_own_changes_after(own, history->state.cursors.ul_cv);
+    *done = next == own->count || own->items[next].version > version;
     return true;
 }
 
@@ -287,6 +312,7 @@ bool sl_client_history_set_ident(sl_client_history *history, uint64_t ident, int
     if (!sl_realm_adopt_ident(history->realm, ident, st) ||
         !rewrite_history(history, ident, &state, st))
         return sl_client_history_abandon(history);
+    sl_own_changes_forget(&history->own);
     return sl_client_history_finish(history, &state, &entry, true, st);
 }
 
@@ -320,18 +346,9 @@ static bool check_gate(upload_scan *scan, const sl_history_entry *entry) {
     return scan->ok && !scan->batch->gated;
 }
 
-static void pass(sl_upload_batch *batch, const sl_history_entry *entry) {
-    batch->cursor.client_version = entry->version;
-    batch->cursor.server_version = entry->peer_version;
-}
-
 static bool take_entry(void *ctx, const sl_history_entry *entry) {
     upload_scan *scan = ctx;
     sl_upload_batch *batch = scan->batch;
-    if (!waits_for_upload(entry)) {
-        pass(batch, entry);
-        return true;
-    }
     if (batch->count > 0 && (scan->taken >= SL_MAX_UPLOAD_SOFT ||
                              scan->taken + entry->changeset.size >= SL_MAX_UPLOAD_HARD)) {
         batch->more = true;
@@ -345,7 +362,7 @@ static bool take_entry(void *ctx, const sl_history_entry *entry) {
                                              .changeset = entry->changeset});
     scan->taken += entry->changeset.size;
     batch->count++;
-    pass(batch, entry);
+    batch->cursor = (sl_upload_cursor){entry->version, entry->peer_version};
     if (scan->taken < SL_MAX_UPLOAD_SOFT) return true;
     batch->more = true;
     return false;
@@ -353,13 +370,16 @@ static bool take_entry(void *ctx, const sl_history_entry *entry) {
 
 bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor from, int protocol,
                                     sl_buf *entries, sl_upload_batch *batch, sl_status *st) {
+    const sl_client_state *state = &history->state;
     *batch = (sl_upload_batch){.cursor = from};
-    uint64_t begin = from.client_version;
-    if (begin < history->state.base) begin = history->state.base;
     upload_scan scan = {history, entries, batch, 0, protocol, true, st};
-    if (!history->store->vtbl->entry_scan(history->store, begin, history->state.version, true,
-                                          take_entry, &scan, st))
+    if (!sl_client_history_need_own(history, st) ||
+        !sl_own_changes_scan(&history->own, history->store, from.client_version, state->version,
+                             take_entry, &scan, st))
         return false;
     if (entries->failed) return sl_fail_memory(st);
+    /* Versions after the last own change are downloads, which only the server's versions tell. */
+    if (scan.ok && !batch->more && !batch->gated && state->version > from.client_version)
+        batch->cursor = (sl_upload_cursor){state->version, state->cursors.dl_sv};
     return scan.ok;
 }

@@ -66,7 +66,7 @@ void sl_client_history_rollback(sl_client_history *history);
 
 /* Newest version; 0 for an untouched file. */
 uint64_t sl_client_history_version(const sl_client_history *history);
-/* Entries at or before it are gone. */
+/* Entries at or before it count no more; they leave the store sooner or later. */
 uint64_t sl_client_history_base(const sl_client_history *history);
 /* Client file ident and salt; 0 and 0 before the server assigned them. */
 uint64_t sl_client_history_ident(const sl_client_history *history);
@@ -105,10 +105,10 @@ typedef struct sl_upload_batch {
     int gate_level;          /* and the protocol version it needs */
 } sl_upload_batch;
 
-/* Walks the entries after `from` up to the newest version and appends own changesets to `entries`
- * in wire form, originals always (9.4): stops after 131,072 bytes, never starts one that would
- * reach 16 MiB unless it is the first. `protocol`: negotiated version; below 13 changesets that the
- * peer cannot read stop the scan (2-changeset.md, 9.2). */
+/* Walks the own changes after `from` up to the newest version and appends their changesets to
+ * `entries` in wire form, originals always (9.4): stops after 131,072 bytes, never starts one that
+ * would reach 16 MiB unless it is the first. `protocol`: negotiated version; below 13 changesets
+ * that the peer cannot read stop the scan (2-changeset.md, 9.2). */
 bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor from, int protocol,
                                     sl_buf *entries, sl_upload_batch *batch, sl_status *st);
 

@@ -116,9 +116,16 @@ static bool incoming_parse(incoming *in, const sl_alloc *alloc, const sl_client_
     return ok;
 }
 
-static bool made_here(void *ctx, const sl_history_entry *entry) {
+static bool takes_part(void *ctx, const sl_history_entry *entry) {
     (void)ctx;
     return entry->origin_file == 0;
+}
+
+/* Where the window reads from. */
+static bool scan_own(void *ctx, uint64_t after, uint64_t last, sl_entry_visitor visit,
+                     void *visit_ctx, sl_status *st) {
+    sl_client_history *history = ctx;
+    return sl_own_changes_scan(&history->own, history->store, after, last, visit, visit_ctx, st);
 }
 
 static bool apply_range(sl_client_history *history, incoming *in, size_t first, size_t end,
@@ -145,7 +152,14 @@ static bool merge_and_apply(sl_client_history *history, const sl_client_download
                                  .peer = SERVER_PEER,
                                  .self = history->state.ident,
                                  .last = history->state.version,
-                                 .takes_part = made_here};
+                                 .takes_part = takes_part,
+                                 .scan = scan_own,
+                                 .scan_ctx = history};
+    /* Nothing of ours that the authors had not seen: nothing to merge with. Later changesets of the
+     * server are based on later versions of ours. */
+    if (d->count == 0 ||
+        sl_own_changes_after(&history->own, base_of(history, &d->entries[0])) == history->own.count)
+        return apply_range(history, in, 0, d->count, result, st);
     sl_window *window = sl_window_new(&options);
     if (!window) return sl_fail_memory(st);
     bool ok = true;
@@ -163,48 +177,52 @@ static bool merge_and_apply(sl_client_history *history, const sl_client_download
 
 /* ---- progress and trimming ------------------------------------------------------------------- */
 
-static bool count_confirmed(void *ctx, const sl_history_entry *entry) {
-    sl_client_progress *progress = ctx;
-    if (entry->origin_file == 0 && entry->changeset.size > 0) {
-        progress->uploaded_bytes += entry->changeset.size;
+static void count_confirmed(const sl_own_changes *own, uint64_t after, uint64_t last,
+                            sl_client_progress *progress) {
+    for (size_t i = sl_own_changes_after(own, after); i < own->count; i++) {
+        if (own->items[i].version > last) return;
+        progress->uploaded_bytes += own->items[i].size;
         progress->uploaded_changesets++;
     }
-    return true;
 }
 
-static bool update_progress(sl_client_history *history, const sl_client_download *d,
-                            sl_client_state *state, sl_status *st) {
+static void update_progress(sl_client_history *history, const sl_client_download *d,
+                            sl_client_state *state) {
     sl_client_cursors *c = &state->cursors;
     uint64_t stored_ul_sv = c->ul_sv;
-    if (d->cursors.ul_cv > c->ul_cv &&
-        !history->store->vtbl->entry_scan(history->store, c->ul_cv, d->cursors.ul_cv, false,
-                                          count_confirmed, &state->progress, st))
-        return false;
+    count_confirmed(&history->own, c->ul_cv, d->cursors.ul_cv, &state->progress);
     *c = d->cursors;
     if (d->cursors.ul_sv == 0) c->ul_sv = stored_ul_sv;
     for (size_t i = 0; i < d->count; i++)
         state->progress.downloaded_bytes += d->entries[i].original_size;
     state->progress.downloaded_changesets += d->count;
     state->progress.downloadable_bytes = state->progress.downloaded_bytes + d->downloadable;
-    return true;
 }
 
-static bool pass_skippable(void *ctx, const sl_history_entry *entry) {
-    uint64_t *last = ctx;
-    if (entry->origin_file == 0 && entry->changeset.size > 0) return false;
-    *last = entry->version;
-    return true;
-}
+/* What trimming does to the entries in the store, when it has been committed. */
+typedef struct leftovers {
+    size_t count, bytes;
+} leftovers;
 
 /* Up to the download client version, not the acknowledgement: an entry in between may still be
- * needed as merge window (10.3). */
-static bool trim(sl_client_history *history, sl_client_state *state, sl_status *st) {
+ * needed as merge window (10.3). Entries before the base count no more; they leave the store in
+ * groups, because removing them touches pages that nothing else does. */
+static bool trim(sl_client_history *history, sl_client_state *state, leftovers *left,
+                 sl_status *st) {
+    enum { STALE_ENTRIES = 128, STALE_BYTES = 256 * 1024 };
     sl_store *store = history->store;
+    const sl_own_changes *own = &history->own;
     uint64_t last = state->cursors.dl_cv > state->base ? state->cursors.dl_cv : state->base;
-    if (!store->vtbl->entry_scan(store, last, state->version, false, pass_skippable, &last, st))
-        return false;
-    if (last == state->base) return true;
+    size_t next = sl_own_changes_after(own, last);
+    last = next < own->count ? own->items[next].version - 1 : state->version;
+    *left = (leftovers){history->stale, history->stale_bytes};
     state->base = last;
+    if (next == 0) return true;
+    if (left->count != SIZE_MAX) left->count += next;
+    for (size_t i = 0; i < next; i++)
+        left->bytes += own->items[i].size;
+    if (left->count < STALE_ENTRIES && left->bytes < STALE_BYTES) return true;
+    *left = (leftovers){0, 0};
     return store->vtbl->entry_drop(store, last, st) &&
            store->vtbl->reciprocal_drop(store, SERVER_PEER, last, st);
 }
@@ -219,14 +237,17 @@ static bool integrate_open(sl_client_history *history, const sl_client_download 
         entry.origin_file = d->entries[d->count - 1].origin_file;
         entry.origin_timestamp = d->entries[d->count - 1].origin_timestamp;
     }
-    if (!merge_and_apply(history, d, in, result, st) || !update_progress(history, d, &state, st) ||
-        !trim(history, &state, st))
-        return sl_client_history_abandon(history);
+    leftovers left;
+    if (!merge_and_apply(history, d, in, result, st)) return sl_client_history_abandon(history);
+    update_progress(history, d, &state);
+    if (!trim(history, &state, &left, st)) return sl_client_history_abandon(history);
     result->changesets = d->count;
     result->confirmed = state.cursors.ul_cv > history->state.cursors.ul_cv;
     /* Not flushed one by one: what came from the server can come again, and nothing is told about
      * it before sl_client_history_sync. */
     if (!sl_client_history_finish(history, &state, &entry, false, st)) return false;
+    history->stale = left.count;
+    history->stale_bytes = left.bytes;
     result->version = state.version;
     return true;
 }
@@ -241,6 +262,7 @@ bool sl_client_history_integrate(sl_client_history *history, const sl_client_dow
     sl_status clock = SL_STATUS_INIT;
     if (!sl_client_history_now(history, &now, &clock)) now = 0;
     incoming in;
+    if (!sl_client_history_need_own(history, st)) return false;
     if (!incoming_parse(&in, history->alloc, download, st)) return false;
     bool ok = check_progress(&history->state.cursors, &download->cursors, st) &&
               sl_client_history_begin_private(history, st) &&

@@ -255,6 +255,7 @@ static bool commit_reset(reset *r, sl_status *st) {
     if (!sl_reset_transfer(h->realm, r->fresh->realm, h->alloc, st) ||
         !rewrite_history(r, &state, st))
         return sl_client_history_abandon(h);
+    sl_own_changes_forget(&h->own);
     return sl_client_history_finish(h, &state, &entry, true, st);
 }
 

@@ -54,14 +54,25 @@ static bool read_field(sl_str text, size_t *at, const field *f) {
     return true;
 }
 
-bool sl_client_state_load(sl_client_state *state, sl_store *store, sl_status *st) {
+void sl_client_state_add(sl_client_state *state, const sl_history_entry *entry) {
+    state->version = entry->version;
+    state->size = entry->cumulative_size;
+    if (entry->origin_file != 0 || entry->changeset.size == 0) return;
+    state->progress.uploadable_bytes += entry->changeset.size;
+    state->progress.uploadable_changesets++;
+}
+
+static bool add_entry(void *ctx, const sl_history_entry *entry) {
+    sl_client_state_add(ctx, entry);
+    return true;
+}
+
+static bool load_record(sl_client_state *state, sl_store *store, sl_status *st) {
     sl_str text;
     if (!store->vtbl->meta_get_bytes(store, state_name, &text, st)) return false;
     sl_client_state loaded = {0};
-    if (text.size == 0) {
-        *state = loaded;
-        return true;
-    }
+    *state = loaded;
+    if (text.size == 0) return true;
     uint64_t salt = 0, latest_salt = 0;
     field fields[STATE_FIELDS];
     name_fields(&loaded, &salt, &latest_salt, fields);
@@ -81,7 +92,14 @@ bool sl_client_state_load(sl_client_state *state, sl_store *store, sl_status *st
     return true;
 }
 
-/* Every commit writes the record: by hand, because printf takes longer than all the rest of it. */
+bool sl_client_state_load(sl_client_state *state, uint64_t *recorded, sl_store *store,
+                          sl_status *st) {
+    if (!load_record(state, store, st)) return false;
+    *recorded = state->version;
+    return store->vtbl->entry_scan(store, state->version, UINT64_MAX, false, add_entry, state, st);
+}
+
+/* Most commits write the record: by hand, because printf takes longer than all the rest of it. */
 static char *put_field(char *at, const field *f) {
     char digits[20];
     size_t name = strlen(f->name), count = 0;

@@ -17,10 +17,15 @@ typedef struct sl_client_state {
     sl_client_progress progress;
 } sl_client_state;
 
-/* Reads the record; all zero if there is none yet. SL_ERR_STORAGE if it is damaged. */
-bool sl_client_state_load(sl_client_state *state, sl_store *store, sl_status *st);
+/* Reads the record (all zero if there is none yet) and adds what the entries after it tell: local
+ * commits do not write it every time. *recorded: the version it was written at. SL_ERR_STORAGE if
+ * it is damaged. */
+bool sl_client_state_load(sl_client_state *state, uint64_t *recorded, sl_store *store,
+                          sl_status *st);
 /* Writes it, inside the open transaction of `store`. */
 bool sl_client_state_save(const sl_client_state *state, sl_store *store, sl_status *st);
+/* Adds what a new entry (version and cumulative size filled in) means for the state. */
+void sl_client_state_add(sl_client_state *state, const sl_history_entry *entry);
 /* The version the next commit makes. */
 uint64_t sl_client_state_next_version(const sl_client_state *state);
 
