@@ -34,8 +34,7 @@ static void fail_locally(sl_client_session *s, const sl_status *why) {
     sl_client_session_fail(s, &error, NULL);
 }
 
-/* Storage trouble suspends the session, everything else is the caller's. */
-static bool absorb(sl_client_session *s, sl_status *why, sl_status *st) {
+bool sl_client_binding_absorb(sl_client_session *s, sl_status *why, sl_status *st) {
     if (why->cls == SL_ERR_STORAGE || why->cls == SL_ERR_INTERNAL || why->cls == SL_ERR_CHANGESET) {
         fail_locally(s, why);
         return true;
@@ -75,7 +74,7 @@ static bool flush_history(sl_client_session *s, bool *ready, sl_status *st) {
     sl_status why = SL_STATUS_INIT;
     *ready = sl_client_history_sync(s->history, &why);
     if (*ready || why.cls == SL_ERR_USAGE) return true; /* an open write: next time */
-    return absorb(s, &why, st);
+    return sl_client_binding_absorb(s, &why, st);
 }
 
 static bool send_ident(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
@@ -93,6 +92,17 @@ static bool send_ident(sl_client_session *s, sl_buf *out, bool *any, sl_status *
     if (!write_message(s, &msg, out, any, st)) return false;
     s->binding.ident_sent = true;
     s->cursor = (sl_upload_cursor){c->ul_cv, c->ul_sv};
+    return true;
+}
+
+/* May find that nothing is left to ask for: then the next turn goes on. */
+static bool send_state_request(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    sl_client_message msg;
+    bool wanted = false;
+    if (!sl_client_transfer_send(s, &msg, &wanted, st)) return false;
+    if (!wanted) return true;
+    if (!write_message(s, &msg, out, any, st)) return false;
+    s->binding.state_sent = true;
     return true;
 }
 
@@ -175,7 +185,7 @@ static bool send_upload(sl_client_session *s, sl_buf *out, bool *any, sl_status 
     sl_buf_clear(&c->entries);
     if (!sl_client_history_scan_uploads(s->history, s->cursor, c->version, &c->entries, &batch,
                                         &why))
-        return absorb(s, &why, st);
+        return sl_client_binding_absorb(s, &why, st);
     if (batch.gated && batch.count == 0) {
         stop_at_gate(s, &batch);
         return true;
@@ -185,7 +195,7 @@ static bool send_upload(sl_client_session *s, sl_buf *out, bool *any, sl_status 
         return true;
     }
     if (batch.count == 0 && ack_can_wait(s)) return true;
-    if (!sl_client_history_sync(s->history, &why)) return absorb(s, &why, st);
+    if (!sl_client_history_sync(s->history, &why)) return sl_client_binding_absorb(s, &why, st);
     if (!write_upload(s, &batch, out, any, st)) return false;
     s->cursor = batch.cursor;
     s->ack_at = SL_CLIENT_NEVER;
@@ -194,6 +204,7 @@ static bool send_upload(sl_client_session *s, sl_buf *out, bool *any, sl_status 
 
 bool sl_client_binding_send(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
     sl_client_binding *b = &s->binding;
+    if (s->installing) return true;
     if (sl_client_binding_unbind_due(s)) {
         sl_client_message msg = {.type = SL_MSG_UNBIND};
         if (!write_message(s, &msg, out, any, st)) return false;
@@ -202,8 +213,9 @@ bool sl_client_binding_send(sl_client_session *s, sl_buf *out, bool *any, sl_sta
     }
     if (b->unbind_sent || !sl_client_session_wants_bind(s)) return true;
     if (!b->bind_sent) return send_bind(s, out, any, st);
-    if (!b->ident_sent)
-        return sl_client_history_ident(s->history) == 0 || send_ident(s, out, any, st);
+    if (!b->ident_sent && sl_client_history_ident(s->history) == 0) return true;
+    if (!b->ident_sent && sl_client_transfer_due(s)) return send_state_request(s, out, any, st);
+    if (!b->ident_sent) return send_ident(s, out, any, st);
     if (b->failure) return b->failure_sent || send_failure(s, out, any, st);
     if (s->target_mark > s->last_mark_sent) return send_mark(s, out, any, st);
     if (upload_wanted(s)) return send_upload(s, out, any, st);
@@ -222,7 +234,7 @@ static bool receive_ident(sl_client_session *s, const sl_msg_server_ident *msg, 
         return illegal(st, "IDENT without being asked for");
     sl_status why = SL_STATUS_INIT;
     if (sl_client_history_set_ident(s->history, msg->file_ident, msg->salt, &why)) return true;
-    return absorb(s, &why, st);
+    return sl_client_binding_absorb(s, &why, st);
 }
 
 /* What a client tells the server about a DOWNLOAD it cannot use (part 4, 11.6). */
@@ -390,7 +402,10 @@ bool sl_client_binding_receive(sl_client_session *s, const sl_server_message *ms
         s->binding.broken = true;
         return true;
     }
+    if (s->installing) return illegal(st, "a message between STATE and IDENT");
     switch (msg->type) {
+    case SL_MSG_STATE:
+        return sl_client_transfer_take(s, &msg->state, st);
     case SL_MSG_IDENT:
         return receive_ident(s, &msg->ident, st);
     case SL_MSG_DOWNLOAD:

@@ -230,7 +230,7 @@ static void reset_uploaders(sl_client_connection *c, const sl_client_error *erro
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < c->session_count; i++) {
             sl_client_session *s = c->sessions[i];
-            if (s->closing) continue;
+            if (s->closing || !s->history) continue;
             bool sent = s->cursor.client_version > sl_client_history_cursors(s->history)->ul_cv;
             if (pass == 0 && s->binding.ident_sent && sent) uploading = true;
             if (pass == 1 && (!uploading || (s->binding.ident_sent && sent))) {

@@ -21,6 +21,9 @@ typedef enum sl_client_event_type {
                                  * describes it until the next write or received message */
     SL_CLIENT_PROGRESS,         /* `session`, `progress` */
     SL_CLIENT_WAIT_DONE,        /* `session`, `request`, `ok`; not ok: the wait was given up */
+    SL_CLIENT_STATE_PROGRESS,   /* `session`; `done` of `total` octets of a state have come */
+    SL_CLIENT_STATE_READY,      /* `session`: put the state in place, then call
+                                 * sl_client_session_adopt */
     SL_CLIENT_LOG               /* `session` or 0, `text`, `level`: message of the server */
 } sl_client_event_type;
 
@@ -74,6 +77,7 @@ typedef struct sl_client_event {
     uint64_t request;
     bool ok, changed;
     uint64_t changesets;
+    uint64_t done, total;
     sl_client_progress progress;
     sl_str text, level;
     sl_client_error error;

@@ -7,6 +7,7 @@
 #ifndef SL_SESSION_CLIENT_PRIVATE_H
 #define SL_SESSION_CLIENT_PRIVATE_H
 
+#include "history/client_transfer.h"
 #include "protocol/backoff.h"
 #include "protocol/client_message.h"
 #include "protocol/json_error.h"
@@ -27,6 +28,7 @@ typedef struct sl_client_wait {
 /* What lives as long as one binding: from BIND to its end (protocol/1-wire.md, 6.2). */
 typedef struct sl_client_binding {
     bool bind_sent, ident_sent, unbind_sent;
+    bool state_sent, state_over; /* STATE_REQUEST was sent; there is no state (any more) to come */
     bool error_received, unbound_received;
     bool broken; /* a message of the server was left out: it can only be ended, even if the session
                   * has come back to life meanwhile */
@@ -35,8 +37,8 @@ typedef struct sl_client_binding {
     char failure_text[240];
 } sl_client_binding;
 
-/* Invariants: history is NULL iff closing. last_mark_received <= last_mark_sent <= target_mark.
- * resume_at is set only while suspended. */
+/* Invariants: history is NULL iff closing or installing. last_mark_received <= last_mark_sent <=
+ * target_mark. resume_at is set only while suspended. */
 struct sl_client_session {
     sl_client_connection *connection; /* owner */
     sl_client_history *history;       /* borrowed */
@@ -44,6 +46,10 @@ struct sl_client_session {
     char *path;
     size_t path_size;
     bool no_upload, no_upload_delay;
+
+    bool want_state; /* ask for a state as long as the file can take one */
+    bool installing; /* the state is complete, the host puts it in place */
+    sl_client_transfer transfer;
 
     bool closing, paused, suspended, inactive;
     bool wants_token;  /* suspended until a new token came */
@@ -181,5 +187,18 @@ bool sl_client_binding_send(sl_client_session *session, sl_buf *out, bool *any, 
  * SL_ERR_USAGE. */
 bool sl_client_binding_receive(sl_client_session *session, const sl_server_message *msg,
                                sl_status *st);
+/* Storage trouble (`why`) suspends the session and is dealt with, everything else is put into `st`
+ * and the caller's: false. */
+bool sl_client_binding_absorb(sl_client_session *session, sl_status *why, sl_status *st);
+
+/* ---- client_transfer.c ----------------------------------------------------------------------- */
+
+/* Before IDENT: a state is wanted, and can be had. */
+bool sl_client_transfer_due(sl_client_session *session);
+/* Fills the request into *msg and sets *any, unless it was sent, or nothing is left to ask for. */
+bool sl_client_transfer_send(sl_client_session *session, sl_client_message *msg, bool *any,
+                             sl_status *st);
+/* Acts on STATE; fails as sl_client_binding_receive. */
+bool sl_client_transfer_take(sl_client_session *session, const sl_msg_state *msg, sl_status *st);
 
 #endif

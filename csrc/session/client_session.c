@@ -32,6 +32,7 @@ static void set_defaults(sl_client_session *s, const sl_client_session_options *
     s->no_upload = options->no_upload;
     s->no_upload_delay = options->no_upload_delay;
     s->paused = options->paused;
+    s->want_state = options->state_transfer;
     s->resume_at = s->ack_at = SL_CLIENT_NEVER;
     s->next_request = 1;
     s->reported_state = SL_SESSION_CLOSED;
@@ -182,6 +183,7 @@ static void report_progress(sl_client_session *s) {
 
 /* Whether the wait has come to an end; a store that cannot be read leaves it open. */
 static bool wait_over(const sl_client_session *s, const sl_client_wait *wait) {
+    if (!s->history) return false;
     if (!wait->upload) return s->last_mark_received >= wait->target && !s->binding.failure;
     bool done = false;
     sl_status ignored = SL_STATUS_INIT;
@@ -328,6 +330,7 @@ static bool add_wait(sl_client_session *s, bool upload, uint64_t target, uint64_
 }
 
 bool sl_client_session_wait_upload(sl_client_session *s, uint64_t *request, sl_status *st) {
+    if (!s->history) return sl_fail(st, SL_ERR_USAGE, "", "the session has no file at the moment");
     if (!add_wait(s, true, sl_client_history_version(s->history), request, st)) return false;
     sl_client_settle(s->connection);
     return true;

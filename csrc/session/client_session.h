@@ -10,6 +10,9 @@ typedef struct sl_client_session_options {
     bool no_upload; /* download only: the fresh copy of a client reset (part 4, 12.3) */
     bool no_upload_delay; /* upload before the first MARK is answered (part 4, 9.5) */
     bool paused;          /* starts paused */
+    bool state_transfer;  /* a file that has nothing yet receives the present state instead of the
+                           * whole history, if the server can do that: see
+                           * sl_client_session_adopt */
 } sl_client_session_options;
 
 /* Adds a session to `connection`. `history` is borrowed until sl_client_session_close returns, the
@@ -22,6 +25,13 @@ sl_client_session *sl_client_session_open(sl_client_connection *connection,
  * pointer is dead afterwards; the CLOSED event comes when the server has confirmed or the
  * connection has ended. Never fails. NULL is allowed. */
 void sl_client_session_close(sl_client_session *session);
+
+/* Ends the waiting after SL_CLIENT_STATE_READY: the session has then let its history go. The host
+ * closes it with everything below, puts the received state in the place of the file
+ * (history/client_transfer.h), opens it again and hands the new history in (borrowed, as in
+ * sl_client_session_open), before anything else happens to the connection. If that fails it closes
+ * the session. */
+bool sl_client_session_adopt(sl_client_session *session, sl_client_history *history, sl_status *st);
 
 /* Unbinds and stays so; changes keep collecting in the history. */
 bool sl_client_session_pause(sl_client_session *session, sl_status *st);
@@ -40,7 +50,7 @@ bool sl_client_session_wait_download(sl_client_session *session, uint64_t *reque
 sl_session_state sl_client_session_state(const sl_client_session *session);
 /* The session ident on the wire: unique in the connection, > 0. */
 uint64_t sl_client_session_number(const sl_client_session *session);
-/* NULL after the end. */
+/* NULL after the end, and between SL_CLIENT_STATE_READY and sl_client_session_adopt. */
 sl_client_history *sl_client_session_history(const sl_client_session *session);
 
 #endif

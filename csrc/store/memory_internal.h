@@ -29,7 +29,20 @@ struct sl_memory_disk {
     sl_memory_tree committed, durable;
     uint64_t operations, fail_at; /* fail_at: number of the operation, 0 = none */
     uint64_t limit;
+    sl_state_facts kept; /* the kept state, `kept_bytes` its segments */
+    sl_buf kept_bytes;
+    sl_buf part;              /* what was received of a state */
+    size_t part_durable;      /* so much of it survives a loss of power */
+    sl_memory_disk *incoming; /* the state that was received, checked; or NULL */
 };
+
+/* A state being made: the tables that go into it, as a stream, and how far it is packed. */
+typedef struct sl_memory_maker {
+    sl_memory_tree tree;
+    sl_buf plain, packed;
+    size_t at;
+    sl_state_facts facts;
+} sl_memory_maker;
 
 /* `work` is the state seen by calls: a share of disk->committed, plus the open transaction. */
 typedef struct sl_memory_store {
@@ -44,6 +57,8 @@ typedef struct sl_memory_store {
     sl_catalogue catalogue;
     bool catalogue_stale, schema_changed;
     sl_schema *schema; /* the realm's, from the last schema_load */
+    sl_state_store states;
+    sl_memory_maker *maker; /* NULL: no state is being made */
 } sl_memory_store;
 
 /* A key under construction: table byte, then numbers big endian, so that bytes sort like numbers.
@@ -73,6 +88,22 @@ bool sl_memory_put(sl_memory_store *store, sl_str key, sl_str value, sl_status *
 bool sl_memory_erase(sl_memory_store *store, sl_str key, sl_status *st);
 /* Removes every key that begins with `prefix`. */
 bool sl_memory_erase_prefix(sl_memory_store *store, sl_str prefix, sl_status *st);
+
+/* --- memory_state.c --- */
+
+void sl_memory_states_init(sl_memory_store *store);
+/* Gives up what is being made. */
+void sl_memory_states_close(sl_memory_store *store);
+void sl_memory_disk_free_states(sl_memory_disk *disk);
+void sl_memory_disk_crash_states(sl_memory_disk *disk, sl_memory_crash kind);
+
+/* --- memory_source.c --- */
+
+/* Reads the catalogue if it is stale. */
+bool sl_memory_catalogue_need(sl_memory_store *store, sl_status *st);
+/* Removes an object and its links from a tree of the same store; false: no memory. */
+bool sl_memory_object_erase(const sl_alloc *alloc, sl_memory_tree *tree,
+                            const sl_memory_item *item);
 
 /* Fills store->source and sets the catalogue up; the catalogue is freed with the store. */
 void sl_memory_source_init(sl_memory_store *store);

@@ -117,7 +117,7 @@ static bool load_classes(sl_memory_store *store) {
 }
 
 /* The catalogue follows the tables: it is read again after a rollback took a schema change back. */
-static bool need_catalogue(sl_memory_store *store, sl_status *st) {
+bool sl_memory_catalogue_need(sl_memory_store *store, sl_status *st) {
     if (!store->catalogue_stale) return true;
     sl_catalogue_clear(&store->catalogue);
     if (!load_classes(store)) return sl_fail_memory(st);
@@ -132,11 +132,11 @@ static bool need_catalogue(sl_memory_store *store, sl_status *st) {
 }
 
 static bool read_step(sl_memory_store *store, sl_status *st) {
-    return sl_memory_step(store, st) && need_catalogue(store, st);
+    return sl_memory_step(store, st) && sl_memory_catalogue_need(store, st);
 }
 
 static bool change_step(sl_memory_store *store, sl_status *st) {
-    return sl_memory_change(store, st) && need_catalogue(store, st);
+    return sl_memory_change(store, st) && sl_memory_catalogue_need(store, st);
 }
 
 /* First line of a schema change: a failure later in it leaves catalogue and tables apart. */
@@ -220,6 +220,20 @@ static bool erase_links(sl_memory_store *store, const sl_memory_item *item, sl_s
 static bool erase_item(sl_memory_store *store, const sl_memory_item *item, sl_status *st) {
     return erase_links(store, item, NULL, true, st) &&
            sl_memory_erase(store, sl_memory_item_key(item), st);
+}
+
+bool sl_memory_object_erase(const sl_alloc *alloc, sl_memory_tree *tree,
+                            const sl_memory_item *item) {
+    const char *at = sl_memory_item_value(item).data;
+    uint32_t count, size;
+    memcpy(&count, at, sizeof count);
+    at += sizeof count;
+    for (; count > 0; count--, at += size) {
+        memcpy(&size, at, sizeof size);
+        at += sizeof size;
+        if (!sl_memory_tree_erase(alloc, tree, sl_str_of(at, size))) return false;
+    }
+    return sl_memory_tree_erase(alloc, tree, sl_memory_item_key(item));
 }
 
 static const sl_memory_item *find_object(sl_memory_store *store, const sl_class *cls,

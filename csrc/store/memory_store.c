@@ -15,6 +15,8 @@ sl_memory_disk *sl_memory_disk_new(const sl_alloc *alloc) {
     if (!disk) return NULL;
     disk->alloc = *alloc;
     disk->given = alloc;
+    sl_buf_init(&disk->kept_bytes, alloc);
+    sl_buf_init(&disk->part, alloc);
     disk->refs = 1;
     disk->limit = UINT64_MAX;
     return disk;
@@ -25,6 +27,7 @@ void sl_memory_disk_free(sl_memory_disk *disk) {
     sl_alloc alloc = disk->alloc;
     sl_memory_tree_release(&alloc, &disk->committed);
     sl_memory_tree_release(&alloc, &disk->durable);
+    sl_memory_disk_free_states(disk);
     sl_delete(&alloc, disk);
 }
 
@@ -52,6 +55,7 @@ void sl_memory_disk_crash(sl_memory_disk *disk, sl_memory_crash kind) {
         sl_memory_tree_release(&disk->alloc, &disk->committed);
         disk->committed = sl_memory_tree_share(&disk->durable);
     }
+    sl_memory_disk_crash_states(disk, kind);
     if (!disk->store) return;
     reset_work(disk->store);
     disk->store->catalogue_stale = true;
@@ -152,6 +156,7 @@ static void close_store(sl_store *base) {
     sl_memory_store *store = self(base);
     sl_memory_disk *disk = store->disk;
     sl_alloc alloc = disk->alloc;
+    sl_memory_states_close(store);
     sl_memory_tree_release(&alloc, &store->work);
     sl_buf_free(&store->key);
     sl_buf_free(&store->value);
@@ -201,6 +206,10 @@ static bool sync_store(sl_store *base, sl_status *st) {
 
 static const sl_realm_source *get_source(sl_store *base) {
     return &self(base)->source;
+}
+
+static const sl_state_store *get_states(sl_store *base) {
+    return &self(base)->states;
 }
 
 /* --- history: value = the struct, then changeset, then original --- */
@@ -458,6 +467,7 @@ static const sl_store_vtbl vtable = {
     .rollback = rollback,
     .sync = sync_store,
     .source = get_source,
+    .states = get_states,
     .entry_append = entry_append,
     .entry_get = entry_get,
     .entry_scan = entry_scan,
@@ -489,6 +499,7 @@ bool sl_memory_disk_open(sl_memory_disk *disk, sl_store **out, sl_status *st) {
     sl_buf_init(&store->value, &disk->alloc);
     sl_buf_init(&store->scratch, &disk->alloc);
     sl_memory_source_init(store);
+    sl_memory_states_init(store);
     disk->store = store;
     disk->refs++;
     *out = &store->base;

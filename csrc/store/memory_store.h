@@ -43,6 +43,10 @@ void sl_memory_disk_limit(sl_memory_disk *disk, uint64_t bytes);
 /* Bytes of keys and values committed. */
 uint64_t sl_memory_disk_size(const sl_memory_disk *disk);
 
+/* Puts the state that was received on `disk` (sl_state_store.part_open, closed since) in the place
+ * of what is there, durably. No store may be open on it. False: there is none. */
+bool sl_memory_state_install(sl_memory_disk *disk);
+
 /* A store on a disk of its own that vanishes with it. */
 bool sl_memory_open(const sl_alloc *alloc, sl_store **store, sl_status *st);
 /* The disk under a store that was opened here; borrowed. */

@@ -1,38 +1,12 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
+#include "store/sqlite_disk.h"
 #include "store/sqlite_internal.h"
 
 enum { BUSY_MS = 20, BUSY_TRIES = 250 };
 
 static bool is_busy(int rc) {
     return rc == SQLITE_BUSY || rc == SQLITE_LOCKED;
-}
-
-static bool fail_errno(const char *path, int error, sl_status *st) {
-    const char *id = "IO";
-    if (error == EACCES || error == EPERM || error == EROFS) id = "READONLY";
-    if (error == ENOSPC || error == EDQUOT || error == EFBIG) id = "FULL";
-    return sl_fail(st, SL_ERR_STORAGE, id, "%s: %s", path, strerror(error));
-}
-
-static bool flush_path(const char *path, int flags, sl_status *st) {
-    int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0) return fail_errno(path, errno, st);
-    bool ok = fsync(fd) == 0 || fail_errno(path, errno, st);
-    close(fd);
-    return ok;
-}
-
-/* The directory that holds `path`, in place. */
-static void to_directory(char *path) {
-    char *slash = strrchr(path, '/');
-    if (!slash)
-        snprintf(path, 2, ".");
-    else
-        slash[slash == path] = 0;
 }
 
 /* Copies all pages in one step, so within one read transaction of the source. The copy is left in
@@ -63,23 +37,12 @@ static bool copy_pages(sqlite3 *from, const char *path, const char *to, sl_statu
     return ok;
 }
 
-static bool publish(const char *part, const char *to, char *directory, sl_status *st) {
-    if (!flush_path(part, O_RDWR, st)) return false;
-    if (rename(part, to) != 0) return fail_errno(to, errno, st);
-    to_directory(directory);
-    return flush_path(directory, O_RDONLY | O_DIRECTORY, st);
-}
-
 /* The copy grows under another name in the same directory and takes its own when it is whole. */
 static bool backup_connection(sqlite3 *from, const char *path, const char *to, sl_status *st) {
-    size_t size = strlen(to) + sizeof ".part";
-    char *part = sl_new(NULL, 2 * size);
+    char *part = sl_sqlite_beside(NULL, to, ".part");
     if (!part) return sl_fail_memory(st);
-    char *directory = part + size;
-    snprintf(part, size, "%s.part", to);
-    snprintf(directory, size, "%s", to);
     unlink(part);
-    bool ok = copy_pages(from, path, part, st) && publish(part, to, directory, st);
+    bool ok = copy_pages(from, path, part, st) && sl_sqlite_publish(part, to, st);
     if (!ok) unlink(part);
     sl_delete(NULL, part);
     return ok;

@@ -344,6 +344,11 @@ static const sl_realm_source *get_source(sl_store *base) {
     return &sl_sqlite_self(base)->source;
 }
 
+static const sl_state_store *get_states(sl_store *base) {
+    const sl_sqlite_store *store = sl_sqlite_self(base);
+    return store->in_memory || store->unlogged || store->read_only ? NULL : &store->states.vtbl;
+}
+
 const sl_store_vtbl sl_sqlite_vtable = {
     .close = sl_sqlite_close,
     .begin = sl_sqlite_begin,
@@ -351,6 +356,7 @@ const sl_store_vtbl sl_sqlite_vtable = {
     .rollback = sl_sqlite_rollback,
     .sync = sl_sqlite_sync,
     .source = get_source,
+    .states = get_states,
     .entry_append = entry_append,
     .entry_get = entry_get,
     .entry_scan = entry_scan,

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "store/catalogue.h"
 #include "store/sqlite_lock.h"
+#include "store/sqlite_state.h"
 #include "store/sqlite_store.h"
 
 /* "SLRM" in the header of the file, and the version of the tables. */
@@ -53,13 +54,13 @@ typedef enum sl_sqlite_query {
 /* Invariants: `writing` from begin to commit or rollback. `unsynced`: something committed is not
  * flushed yet. `failed`: a flush failed, only close is legal. `last_version` is valid if
  * `last_known`. The catalogue mirrors the class and property tables unless `catalogue_stale`. */
-typedef struct sl_sqlite_store {
+struct sl_sqlite_store {
     sl_store base;
     sl_alloc alloc;
     sqlite3 *db;
     char *path; /* as given, owned */
     sl_sqlite_lock lock;
-    bool in_memory, read_only;
+    bool in_memory, read_only, unlogged, untrusted;
     bool writing, wrote, unsynced, failed;
     bool last_known;
     uint64_t last_version;
@@ -74,7 +75,8 @@ typedef struct sl_sqlite_store {
     sl_catalogue catalogue;
     bool catalogue_stale, schema_changed;
     sl_schema *schema; /* the realm's, from the last schema_load */
-} sl_sqlite_store;
+    sl_sqlite_states states;
+};
 
 static inline sl_sqlite_store *sl_sqlite_self(sl_store *store) {
     return (sl_sqlite_store *)store;

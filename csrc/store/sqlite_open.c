@@ -137,6 +137,7 @@ static bool use_log(sl_sqlite_store *store, const sl_sqlite_options *options, sl
 static bool configure(sl_sqlite_store *store, const sl_sqlite_options *options, sl_status *st) {
     char sql[300];
     sqlite3_extended_result_codes(store->db, 1);
+    if (store->untrusted) sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_busy_timeout(store->db, (int)(options->busy_ms ? options->busy_ms : DEFAULT_BUSY_MS));
     sqlite3_snprintf(sizeof sql, sql,
                      "PRAGMA cache_size = -%u; PRAGMA temp_store = MEMORY;"
@@ -144,6 +145,12 @@ static bool configure(sl_sqlite_store *store, const sl_sqlite_options *options, 
                      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
                      options->cache_kib ? options->cache_kib : (uint32_t)DEFAULT_CACHE_KIB);
     return sl_sqlite_exec(store, sql, "opening", st);
+}
+
+/* A transaction can be taken back without a log on the disk. */
+static bool use_scratch(sl_sqlite_store *store, sl_status *st) {
+    return sl_sqlite_exec(store, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF",
+                          "configuring", st);
 }
 
 static bool prepare_tables(sl_sqlite_store *store, const sl_sqlite_options *options,
@@ -159,11 +166,17 @@ static bool prepare_tables(sl_sqlite_store *store, const sl_sqlite_options *opti
     if (sqlite3_db_readonly(store->db, "main")) {
         return sl_fail(st, SL_ERR_STORAGE, "READONLY", "%s cannot be written", store->path);
     }
-    if (!store->in_memory && !use_log(store, options, st)) return false;
+    bool logged = !store->in_memory && !options->scratch;
+    if (options->scratch && !use_scratch(store, st)) return false;
+    if (logged && !use_log(store, options, st)) return false;
+    if (store->untrusted && version != SL_SQLITE_VERSION)
+        return sl_fail(st, SL_ERR_STORAGE, "DAMAGED",
+                       "%s: the tables that the server sent have version %d, not %d", store->path,
+                       version, SL_SQLITE_VERSION);
     if (version == SL_SQLITE_VERSION) return true;
     /* The checkpoint flushes the file itself: SQLite throws the log of an empty file away. */
     return sl_sqlite_migrate(store, version, st) &&
-           (store->in_memory ||
+           (!logged ||
             sl_sqlite_exec(store, "PRAGMA wal_checkpoint(TRUNCATE)", "flushing new tables", st));
 }
 
@@ -189,18 +202,21 @@ static bool open_store(sl_sqlite_store *store, const char *path, const sl_sqlite
     if (!store->path) return sl_fail_memory(st);
     if (!store->in_memory) {
         if (!check_file(store->path, options, &store->alloc, st)) return false;
-        if (!options->read_only &&
+        if (!options->read_only && !options->scratch &&
             !sl_sqlite_lock_take(&store->lock, &store->alloc, store->path, st)) {
             return false;
         }
     }
     return connect(store, options, st) && configure(store, options, st) &&
-           prepare_tables(store, options, st) && sl_sqlite_catalogue_verify(store, st);
+           prepare_tables(store, options, st) &&
+           (!store->untrusted || sl_sqlite_state_check(store, st)) &&
+           sl_sqlite_catalogue_verify(store, st);
 }
 
 void sl_sqlite_close(sl_store *base) {
     sl_sqlite_store *store = sl_sqlite_self(base);
     sl_sqlite_rollback(base);
+    sl_sqlite_states_close(store);
     sl_sqlite_catalogue_drop(store);
     sl_sqlite_finalize_all(store);
     sqlite3_close_v2(store->db);
@@ -228,6 +244,8 @@ bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store
     store->lock = (sl_sqlite_lock)SL_SQLITE_LOCK_INIT;
     store->in_memory = is_memory(path);
     store->read_only = options->read_only;
+    store->unlogged = options->scratch;
+    store->untrusted = options->untrusted;
     sl_buf_init(&store->bytes, &store->alloc);
     sl_buf_init(&store->scratch, &store->alloc);
     sl_arena_init(&store->arena, &store->alloc);
@@ -235,6 +253,7 @@ bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store
     sl_strmap_init(&store->links, &store->alloc);
     sl_sqlite_source_init(store);
     store->source.alloc = alloc;
+    sl_sqlite_states_init(store);
     if (!open_store(store, path, options, st)) {
         sl_sqlite_close(&store->base);
         return false;

@@ -14,6 +14,8 @@ typedef struct sl_sqlite_options {
     uint32_t busy_ms;      /* how long to wait for somebody else's lock; 0 = 5000 */
     uint32_t cache_kib;    /* page cache; 0 = 8192 */
     uint32_t wal_pages;    /* write-ahead log pages (4 KiB) that start a checkpoint; 0 = 4096 */
+    bool scratch; /* a file nobody needs after a crash: no log, no lock file, nothing is flushed */
+    bool untrusted; /* it came from elsewhere: checked as sl_state_store.part_open says */
 } sl_sqlite_options;
 
 /* Opens or creates the file at `path` (borrowed, UTF-8, NUL-terminated); ":memory:" keeps
@@ -42,6 +44,11 @@ bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store
 bool sl_sqlite_backup(const char *path, const char *to, sl_status *st);
 /* The same for an open store; not inside a transaction for one in memory. */
 bool sl_sqlite_backup_store(sl_store *store, const char *to, sl_status *st);
+
+/* Puts the state that was received for the file at `path` (sl_state_store.part_open, closed since)
+ * in the place of that file, which is not open: all or nothing, and it survives a loss of power
+ * when the call returns. "LOCKED" if somebody has the file open for writing. */
+bool sl_sqlite_state_install(const char *path, sl_status *st);
 
 /* One finding of sl_sqlite_check; `text` borrowed. */
 typedef void (*sl_sqlite_finding)(void *ctx, const char *text);

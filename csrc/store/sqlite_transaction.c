@@ -39,7 +39,7 @@ void sl_sqlite_rollback(sl_store *base) {
  * SQLite does at the end of a commit with synchronous=FULL is this one call; with NORMAL it leaves
  * it out, so that it can be made here, for a commit that asks for it or for many at once. */
 static bool flush_log(sl_sqlite_store *store, sl_status *st) {
-    if (!store->unsynced || store->in_memory) return true;
+    if (!store->unsynced || store->in_memory || store->unlogged) return true;
     sqlite3_file *log = NULL;
     int rc = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     if (rc == SQLITE_OK && log && log->pMethods) {

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "base/str.h"
 #include "realm/source.h"
+#include "store/state.h"
 
 /* One entry of a history, on either side.
  *                    client file                        server file
@@ -43,8 +44,6 @@ typedef struct sl_client_file {
     sl_str user;              /* who it was issued to; "" without users */
 } sl_client_file;
 
-typedef struct sl_store sl_store;
-
 /* Entries and rows handed to a visitor are borrowed and valid during the call. Return false to stop
  * early (not an error). */
 typedef bool (*sl_entry_visitor)(void *ctx, const sl_history_entry *entry);
@@ -73,6 +72,10 @@ typedef struct sl_store_vtbl {
 
     /* Schema and objects. Borrowed, lives as long as the store. */
     const sl_realm_source *(*source)(sl_store *store);
+
+    /* What it can do to hand its content to new clients, or to receive it; NULL: nothing. Borrowed,
+     * lives as long as the store. */
+    const sl_state_store *(*states)(sl_store *store);
 
     /* Versions strictly increase (gaps are legal). */
     bool (*entry_append)(sl_store *store, const sl_history_entry *entry, sl_status *st);

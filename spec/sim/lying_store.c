@@ -57,6 +57,10 @@ static const sl_realm_source *lie_source(sl_store *store) {
     return INNER(store)->vtbl->source(INNER(store));
 }
 
+static const sl_state_store *lie_states(sl_store *store) {
+    return INNER(store)->vtbl->states(INNER(store));
+}
+
 static bool lie_entry_append(sl_store *store, const sl_history_entry *entry, sl_status *st) {
     self_of(store)->entry_made = true;
     return CALL(store, entry_append, entry, st);
@@ -158,12 +162,12 @@ static bool lie_meta_get_bytes(sl_store *store, const char *name, sl_str *value,
 }
 
 static const sl_store_vtbl vtbl = {
-    lie_close,          lie_begin,          lie_commit,          lie_rollback,
-    lie_sync,           lie_source,         lie_entry_append,    lie_entry_get,
-    lie_entry_scan,     lie_entry_replace,  lie_entry_drop,      lie_entry_range,
-    lie_reciprocal_put, lie_reciprocal_get, lie_reciprocal_drop, lie_client_put,
-    lie_client_get,     lie_client_scan,    lie_meta_put_int,    lie_meta_get_int,
-    lie_meta_put_bytes, lie_meta_get_bytes};
+    lie_close,        lie_begin,          lie_commit,         lie_rollback,
+    lie_sync,         lie_source,         lie_states,         lie_entry_append,
+    lie_entry_get,    lie_entry_scan,     lie_entry_replace,  lie_entry_drop,
+    lie_entry_range,  lie_reciprocal_put, lie_reciprocal_get, lie_reciprocal_drop,
+    lie_client_put,   lie_client_get,     lie_client_scan,    lie_meta_put_int,
+    lie_meta_get_int, lie_meta_put_bytes, lie_meta_get_bytes};
 
 sl_store *lying_store_new(sl_store *inner, int who, const lies *what) {
     lying_store *self = calloc(1, sizeof *self);
