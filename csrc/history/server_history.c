@@ -155,6 +155,16 @@ static bool salt_of(sl_server_history *h, uint64_t version, int64_t *salt, sl_st
     return sl_server_history_scan_entries(h, version - 1, version, see_salt, salt, st);
 }
 
+bool sl_server_history_holds(sl_server_history *h, uint64_t version, int64_t salt, bool *holds,
+                             sl_status *st) {
+    int64_t found = 0;
+    *holds = false;
+    if (version == 0 || version > h->now.version) return true;
+    if (!salt_of(h, version, &found, st)) return false;
+    *holds = found == salt;
+    return true;
+}
+
 static bool check_progress(sl_server_history *h, const sl_ident_claim *claim,
                            const sl_client_file *row, sl_status *st) {
     int64_t salt;

@@ -95,7 +95,7 @@ static bool send_ident(sl_client_session *s, sl_buf *out, bool *any, sl_status *
     return true;
 }
 
-/* May find that nothing is left to ask for: then the next turn goes on. */
+/* May find that nothing is left to ask for. */
 static bool send_state_request(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
     sl_client_message msg;
     bool wanted = false;
@@ -214,7 +214,10 @@ bool sl_client_binding_send(sl_client_session *s, sl_buf *out, bool *any, sl_sta
     if (b->unbind_sent || !sl_client_session_wants_bind(s)) return true;
     if (!b->bind_sent) return send_bind(s, out, any, st);
     if (!b->ident_sent && sl_client_history_ident(s->history) == 0) return true;
-    if (!b->ident_sent && sl_client_transfer_due(s)) return send_state_request(s, out, any, st);
+    if (!b->ident_sent && sl_client_transfer_due(s)) {
+        if (!send_state_request(s, out, any, st)) return false;
+        if (*any || s->installing || !b->state_over) return true;
+    }
     if (!b->ident_sent) return send_ident(s, out, any, st);
     if (b->failure) return b->failure_sent || send_failure(s, out, any, st);
     if (s->target_mark > s->last_mark_sent) return send_mark(s, out, any, st);

@@ -19,7 +19,7 @@ typedef struct sl_server_connection sl_server_connection;
 
 /* What this side can do for clients of ours: the host announces it in the answer to the upgrade
  * (protocol/features.h), less what it has switched off. */
-enum { SL_SERVER_FEATURES = SL_FEATURE_ALLOC };
+enum { SL_SERVER_FEATURES = SL_FEATURE_ALLOC | SL_FEATURE_STATE };
 
 typedef enum sl_access {
     SL_ACCESS_NONE, /* error 206 */

@@ -105,6 +105,7 @@ void sl_file_member_leave(sl_file_member *member) {
     member->file = NULL;
     member->next = member->previous = NULL;
     member->ident = 0;
+    member->state_waits = member->state_reads = false;
 }
 
 sl_file_member *sl_server_file_member(const sl_server_file *file, uint64_t ident) {

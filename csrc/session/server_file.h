@@ -23,6 +23,13 @@ typedef struct sl_server_file_options {
     void (*on_work)(void *ctx, sl_server_file *file);
     /* Called after a commit that added versions up to `version`. NULL is allowed. */
     void (*on_commit)(void *ctx, sl_server_file *file, uint64_t version);
+    /* Called when a state for new clients is to be made: call sl_server_file_make_state soon, until
+     * there is no more to do, but not from inside the callback. NULL: no states are made. */
+    void (*on_state)(void *ctx, sl_server_file *file);
+    uint64_t min_state; /* bytes of history below which a new client gets the history instead of a
+                         * state; 0 = 65,536 */
+    uint64_t state_age; /* bytes by which the history may grow until a state is made anew; 0 = a
+                         * quarter of the state's size, but at least 262,144 */
     /* Called when a client had to be left out for a reason that is not its own (a damaged entry, a
      * broken invariant); its session gets 201. NULL is allowed. */
     void (*on_trouble)(void *ctx, sl_server_file *file, const sl_status *status);
@@ -50,6 +57,10 @@ int64_t sl_server_file_rest(const sl_server_file *file);
  * SL_ERR_MEMORY) nothing has happened, the work still waits, and the call may be repeated; after a
  * store's "SYNC" the file has to be closed and opened again instead. */
 bool sl_server_file_work(sl_server_file *file, sl_status *st);
+
+/* Does some milliseconds' worth of making the state that new clients receive; *more: call it again.
+ * On failure the clients that wait for it get the history instead. */
+bool sl_server_file_make_state(sl_server_file *file, bool *more, sl_status *st);
 
 /* Changes of the server itself: begins a write on the file's realm (record.h), ends it durably and
  * tells all sessions, or takes it back. */

@@ -65,6 +65,8 @@ struct sl_server_file {
      * recovery is switched off, because it would send the same again. */
     uint64_t *offenders;
     size_t offender_count;
+    bool making_state; /* the store makes a state, and the host has been told */
+    bool state_recent; /* the kept state was made since the file was opened */
 };
 
 /* Each frees *link and moves it on. */

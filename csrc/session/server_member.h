@@ -2,6 +2,7 @@
 #ifndef SL_SESSION_SERVER_MEMBER_H
 #define SL_SESSION_SERVER_MEMBER_H
 
+#include "protocol/client_message.h"
 #include "session/server_file.h"
 
 typedef struct sl_file_member sl_file_member;
@@ -18,6 +19,8 @@ typedef struct sl_member_vtbl {
     void (*failed)(sl_file_member *member, int code, bool repeated, const char *text);
     /* Another connection has bound the same client file. */
     void (*superseded)(sl_file_member *member);
+    /* It waited for a state: ask again (sl_file_member_state). */
+    void (*state)(sl_file_member *member);
     /* The file closes; the member has left already. */
     void (*closing)(sl_file_member *member);
 } sl_member_vtbl;
@@ -31,7 +34,23 @@ struct sl_file_member {
     uint64_t ident;
     sl_cursor progress;
     uint64_t feature_level;
+    bool state_waits;  /* until a state has been made */
+    bool state_reads;  /* it is being sent the kept state */
+    bool state_denied; /* the state it waited for could not be made */
 };
+
+/* What a client gets that has asked for a state. */
+typedef enum sl_state_answer {
+    SL_STATE_NONE, /* the empty STATE */
+    SL_STATE_SOON, /* it is being made; the member will be told */
+    SL_STATE_HERE
+} sl_state_answer;
+
+typedef struct sl_state_offer {
+    sl_state_answer answer;
+    sl_state_facts facts; /* HERE */
+    uint64_t offset;      /* where to go on in its stream */
+} sl_state_offer;
 
 void sl_file_member_join(sl_file_member *member, sl_server_file *file);
 /* Also forgets its requests for idents; uploads stay queued. No effect without a file. */
@@ -51,6 +70,14 @@ bool sl_server_file_note_trouble(sl_server_file *file, sl_str user, uint64_t ide
  */
 bool sl_file_member_request_ident(sl_file_member *member, uint8_t type, uint64_t proxy, sl_str user,
                                   sl_status *st);
+
+/* Decides about a STATE_REQUEST. */
+bool sl_file_member_state(sl_file_member *member, const sl_msg_state_request *request,
+                          sl_state_offer *offer, sl_status *st);
+/* Appends segments from offer->offset on, about `limit` octets of them; *found = false if the state
+ * is no longer kept: ask again. */
+bool sl_file_member_read_state(sl_file_member *member, const sl_state_offer *offer, size_t limit,
+                               sl_buf *out, bool *found, sl_status *st);
 
 /* What one UPLOAD adds to the queue. `entries` iterates over all entries; those up to `skip` were
  * integrated before and are left out. */

@@ -133,12 +133,68 @@ static void produce_ident(turn *t) {
     put(t, &msg);
 }
 
-/* There is never a state to transfer, which the client takes as "start from the beginning" (4.9).
- */
-static void produce_state(turn *t) {
+static void put_empty_state(turn *t) {
     sl_server_message msg = {.type = SL_MSG_STATE, .state = {.segments = SL_STR("")}};
     t->session->phase = SL_PHASE_WAIT_IDENT;
+    t->session->member.state_reads = false;
     put(t, &msg);
+}
+
+static void put_state(turn *t, const sl_buf *segments) {
+    sl_server_session *s = t->session;
+    sl_server_message msg = {.type = SL_MSG_STATE,
+                             .state = {.server_version = s->state.facts.version,
+                                       .server_salt = s->state.facts.salt,
+                                       .begin_offset = s->state.offset,
+                                       .end_offset = s->state.offset + segments->size,
+                                       .max_offset = s->state.facts.size,
+                                       .segments = sl_str_of(segments->data, segments->size)}};
+    put(t, &msg);
+    s->state.offset += segments->size;
+    if (s->state.offset < s->state.facts.size) return;
+    s->phase = SL_PHASE_WAIT_IDENT;
+    s->member.state_reads = false;
+}
+
+/* Sends what is kept, piece by piece. A state that was replaced meanwhile starts over (5.12: begin
+ * 0). */
+static bool send_state(turn *t, sl_status *st) {
+    sl_server_session *s = t->session;
+    sl_server_connection *c = t->connection;
+    bool found = false;
+    if (s->state.answer != SL_STATE_HERE &&
+        !sl_file_member_state(&s->member, &s->state_request, &s->state, st))
+        return false;
+    if (s->state.answer == SL_STATE_NONE) put_empty_state(t);
+    if (s->state.answer != SL_STATE_HERE) return true;
+    sl_buf_clear(&c->entries);
+    if (!sl_file_member_read_state(&s->member, &s->state, c->options.max_download, &c->entries,
+                                   &found, st))
+        return false;
+    if (found) {
+        put_state(t, &c->entries);
+    } else {
+        s->state.answer = SL_STATE_NONE;
+        s->state_request.partial_sv = 0;
+        t->more = true;
+    }
+    if (c->entries.capacity > KEEP_SCRATCH) sl_buf_free(&c->entries);
+    return true;
+}
+
+/* Without a state that the client can take it starts from the beginning (4.9): so it does when
+ * something is wrong with ours. */
+static bool produce_state(turn *t, sl_status *st) {
+    sl_status why = SL_STATUS_INIT;
+    if (!sl_server_session_check_level(t->session)) return true;
+    if (send_state(t, &why)) return true;
+    if (why.cls == SL_ERR_MEMORY) {
+        if (st) *st = why;
+        return false;
+    }
+    sl_server_connection_trouble(t->connection, &why);
+    put_empty_state(t);
+    return true;
 }
 
 static void produce_error(turn *t) {
@@ -173,7 +229,7 @@ static bool produce(turn *t, sl_status *st) {
     }
     if (produce_reply(t)) return true;
     if (t->session->phase == SL_PHASE_SEND_STATE)
-        produce_state(t);
+        return produce_state(t, st);
     else if (t->session->phase == SL_PHASE_ACTIVE)
         return produce_active(t, st);
     return true;
@@ -186,6 +242,6 @@ bool sl_server_session_produce(sl_server_session *session, sl_buf *out, bool *an
     *any = t.any;
     *gone = t.gone;
     /* Whether there is more is found out on the next turn, which costs nothing if there is not. */
-    *more = t.any && !t.gone;
+    *more = (t.any || t.more) && !t.gone;
     return true;
 }

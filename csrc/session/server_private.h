@@ -14,7 +14,7 @@ typedef enum sl_session_phase {
     SL_PHASE_ALLOCATING, /* waits for the file to make an ident */
     SL_PHASE_SEND_IDENT, /* owes IDENT */
     SL_PHASE_WAIT_IDENT, /* waits for the client's IDENT */
-    SL_PHASE_SEND_STATE, /* owes an (empty) STATE */
+    SL_PHASE_SEND_STATE, /* owes STATE, up to the last one */
     SL_PHASE_ACTIVE,
     SL_PHASE_SEND_ERROR,  /* owes ERROR */
     SL_PHASE_ERROR_SENT,  /* ignores all but UNBIND */
@@ -53,6 +53,9 @@ typedef struct sl_server_session {
     sl_cursor upload;           /* P of 3.5 */
     uint64_t locked;            /* L of 3.5 */
     uint64_t mark, mark_target; /* request (0 = none), and the version it waits for */
+
+    sl_msg_state_request state_request; /* what SEND_STATE answers */
+    sl_state_offer state;               /* HERE: being sent */
 
     bool version_wanted; /* owes CLIENT_VERSION */
     uint64_t version_answer;

@@ -112,14 +112,20 @@ static void on_superseded(sl_file_member *member) {
     sl_server_connection_wake(c);
 }
 
+static void on_state(sl_file_member *member) {
+    sl_server_session *session = session_of(member);
+    sl_server_connection_enlist(session);
+    sl_server_connection_wake(session->connection);
+}
+
 static void on_closing(sl_file_member *member) {
     sl_server_session *session = session_of(member);
     sl_server_session_fail(session, 200, "the file is being closed");
     sl_server_connection_wake(session->connection);
 }
 
-const sl_member_vtbl sl_server_session_member = {on_ident,  on_alloc,      on_news,
-                                                 on_failed, on_superseded, on_closing};
+const sl_member_vtbl sl_server_session_member = {on_ident,      on_alloc, on_news,   on_failed,
+                                                 on_superseded, on_state, on_closing};
 
 /* ---- BIND ------------------------------------------------------------------------------------ */
 
@@ -343,12 +349,14 @@ static bool receive_refresh(sl_server_session *session, sl_str token, sl_status 
     return sl_server_connection_set_user(c, user) || sl_fail_memory(st);
 }
 
-static void receive_state_request(sl_server_session *session) {
+static void receive_state_request(sl_server_session *session, const sl_msg_state_request *msg) {
     if (session->phase != SL_PHASE_WAIT_IDENT || session->state_requested) {
         wrong_order(session, "STATE_REQUEST out of order");
         return;
     }
     session->state_requested = true;
+    session->state_request = *msg;
+    session->state.answer = SL_STATE_NONE;
     session->phase = SL_PHASE_SEND_STATE;
     sl_server_connection_enlist(session);
 }
@@ -390,7 +398,7 @@ static bool receive_in_order(sl_server_session *session, const sl_client_message
     case SL_MSG_REFRESH:
         return receive_refresh(session, msg->refresh, st);
     case SL_MSG_STATE_REQUEST:
-        receive_state_request(session);
+        receive_state_request(session, &msg->state_request);
         return true;
     case SL_MSG_TRANSACT:
         receive_transact(session);

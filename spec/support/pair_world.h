@@ -30,6 +30,9 @@ typedef struct world_client {
     bool wants_link;
     world_queue to_server, to_client;
     size_t errors, resets, integrated, waits_done, waits_failed;
+    bool asks_for_state; /* its session asks for a state; set before world_start_client */
+    size_t state_parts, states;
+    uint64_t state_done, state_octets; /* progress, and octets of all STATE bodies */
     char last_error[240];
 } world_client;
 
@@ -42,6 +45,10 @@ typedef struct world {
     size_t client_count;
     int version;
     bool trace;
+    bool making_state, no_states;
+    uint64_t min_state, state_age;
+    size_t max_download;
+    unsigned features;
 } world;
 
 /* ---- queues ---------------------------------------------------------------------------------- */
@@ -88,17 +95,37 @@ static inline void world_trouble(void *ctx, const sl_status *status) {
     if (((world *)ctx)->trace) fprintf(stderr, "server trouble: %s\n", status->message);
 }
 
+static inline void world_on_state(void *ctx, sl_server_file *file) {
+    (void)file;
+    ((world *)ctx)->making_state = true;
+}
+
 static inline void world_start_server(world *w) {
     sl_status st = SL_STATUS_INIT;
     sl_store *store = NULL;
     if (!w->disk) w->disk = sl_memory_disk_new(NULL);
     if (!sl_memory_disk_open(w->disk, &store, &st)) file_fatal("server store", &st);
-    sl_server_file_options options = {.env = &w->env.env};
+    sl_server_file_options options = {.env = &w->env.env,
+                                      .on_state = w->no_states ? NULL : world_on_state,
+                                      .min_state = w->min_state ? w->min_state : 1,
+                                      .state_age = w->state_age,
+                                      .ctx = w};
+    w->making_state = false;
     w->file = sl_server_file_open(store, &options, &st);
     if (!w->file) file_fatal("server file", &st);
 }
 
 /* ---- clients --------------------------------------------------------------------------------- */
+
+/* The state that was received becomes the file. */
+static inline void world_install(world_client *c) {
+    sl_status st = SL_STATUS_INIT;
+    file_close(&c->file);
+    if (!sl_memory_state_install(c->file.disk)) abort();
+    file_open(&c->file, &c->env);
+    if (!sl_client_session_adopt(c->session, c->file.history, &st)) file_fatal("adopt", &st);
+    c->states++;
+}
 
 static inline void world_drain(world_client *c) {
     sl_client_event event;
@@ -122,6 +149,11 @@ static inline void world_drain(world_client *c) {
             queue_clear(&c->to_server);
             queue_clear(&c->to_client);
         }
+        if (event.type == SL_CLIENT_STATE_READY) world_install(c);
+        if (event.type == SL_CLIENT_STATE_PROGRESS) {
+            c->state_parts++;
+            c->state_done = event.done;
+        }
         if (event.type == SL_CLIENT_INTEGRATED) c->integrated += event.changesets;
         if (event.type == SL_CLIENT_WAIT_DONE) event.ok ? c->waits_done++ : c->waits_failed++;
         if (event.type == SL_CLIENT_ERROR) {
@@ -138,7 +170,8 @@ static inline void world_start_client(world_client *c) {
     sl_status st = SL_STATUS_INIT;
     sl_client_connection_options options = {
         .env = &c->env.env, .route = SL_STR("/realm-sync"), .route_verified = true};
-    sl_client_session_options session = {.path = SL_STR("\"world\"")};
+    sl_client_session_options session = {.path = SL_STR("\"world\""),
+                                         .state_transfer = c->asks_for_state};
     c->connection = sl_client_connection_new(&options, &st);
     if (!c->connection) file_fatal("connection", &st);
     c->session = sl_client_session_open(c->connection, c->file.history, &session, &st);
@@ -146,9 +179,10 @@ static inline void world_start_client(world_client *c) {
     world_drain(c);
 }
 
-static inline world_client *world_add_client(world *w) {
+static inline world_client *world_add_client_with(world *w, bool asks_for_state) {
     world_client *c = &w->clients[w->client_count++];
     c->world = w;
+    c->asks_for_state = asks_for_state;
     test_env_init(&c->env, w->env.seed + 1000 * w->client_count);
     c->env.mono = w->env.mono;
     c->env.wall = w->env.wall;
@@ -157,10 +191,15 @@ static inline world_client *world_add_client(world *w) {
     return c;
 }
 
+static inline world_client *world_add_client(world *w) {
+    return world_add_client_with(w, false);
+}
+
 static inline void world_init(world *w, uint64_t seed, size_t clients) {
     memset(w, 0, sizeof *w);
     test_env_init(&w->env, seed);
     w->version = 14;
+    w->features = SL_SERVER_FEATURES;
     w->trace = getenv("SYNCLINE_TRACE") != NULL;
     w->host = (sl_server_host){.open = world_open_file,
                                .release = world_release_file,
@@ -230,11 +269,12 @@ static inline bool world_step_connect(world_client *c) {
                                             .host = &w->host,
                                             .ctx = w,
                                             .dialect = {w->version, false},
+                                            .max_download = w->max_download,
                                             .authenticated = true};
     c->wants_link = false;
     c->peer = sl_server_connection_new(&options, &st);
     if (!c->peer) file_fatal("server connection", &st);
-    sl_client_connection_set_features(c->connection, c->attempt, SL_SERVER_FEATURES);
+    sl_client_connection_set_features(c->connection, c->attempt, w->features);
     if (!sl_client_connection_opened(c->connection, c->attempt, sl_str_c(token), &st))
         file_fatal("opened", &st);
     world_drain(c);
@@ -305,6 +345,8 @@ static inline bool world_step_client_receive(world_client *c) {
     sl_status st = SL_STATUS_INIT;
     if (!c->peer || c->to_client.count == 0) return false;
     sl_buf message = queue_pop(&c->to_client);
+    if (message.size > 6 && memcmp(message.data, "state ", 6) == 0)
+        c->state_octets += message.size;
     if (!sl_client_connection_receive(c->connection, c->attempt, message.data, message.size, &st))
         file_fatal("receive", &st);
     sl_buf_free(&message);
@@ -314,6 +356,10 @@ static inline bool world_step_client_receive(world_client *c) {
 
 static inline bool world_step_server_work(world *w) {
     sl_status st = SL_STATUS_INIT;
+    if (w->making_state) {
+        if (!sl_server_file_make_state(w->file, &w->making_state, &st)) file_fatal("state", &st);
+        return true;
+    }
     if (!sl_server_file_waiting(w->file)) return false;
     if (!sl_server_file_work(w->file, &st)) file_fatal("server work", &st);
     return true;
