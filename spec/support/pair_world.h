@@ -345,8 +345,7 @@ static inline bool world_step_client_receive(world_client *c) {
     sl_status st = SL_STATUS_INIT;
     if (!c->peer || c->to_client.count == 0) return false;
     sl_buf message = queue_pop(&c->to_client);
-    if (message.size > 6 && memcmp(message.data, "state ", 6) == 0)
-        c->state_octets += message.size;
+    if (message.size > 6 && memcmp(message.data, "state ", 6) == 0) c->state_octets += message.size;
     if (!sl_client_connection_receive(c->connection, c->attempt, message.data, message.size, &st))
         file_fatal("receive", &st);
     sl_buf_free(&message);
