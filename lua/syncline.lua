@@ -62,6 +62,7 @@ syncline.to_table = assign.to_table
 -- ---- parts ------------------------------------------------------------------------------------------
 
 syncline.open = Realm.open
+syncline.open_async = Realm.open_async
 syncline.changeset = require("syncline.changeset")
 syncline.protocol = core.protocol
 syncline.transform = require("syncline.transform")

@@ -134,6 +134,20 @@ static int session_wait_download(lua_State *L) {
     return 1;
 }
 
+/* session:install_state(path, fast_commits) -> true, or nil, message, code (and realm and session
+ * are at their end): answers the event "state_ready" */
+static int session_install_state(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_session *self = check_session(L);
+    sl_str path = sl_lua_check_str(L, 2);
+    luaL_argcheck(L, path.size > 0 && strlen(path.data) == path.size, 2, "a file name expected");
+    if (sl_lua_realm_install(self->realm, path.data, sl_lua_opt_bool(L, 3, false), &st) &&
+        sl_client_session_adopt(self->session, self->realm->history, &st))
+        return done(L, true, &st);
+    end_session(self);
+    return sl_lua_fail(L, &st);
+}
+
 /* session:state() -> "unbound", "binding", "active", ..., "closed" */
 static int session_state(lua_State *L) {
     const lua_session *self = sl_lua_check(L, 1, &session_type);
@@ -154,6 +168,7 @@ static const luaL_Reg session_methods[] = {{"pause", session_pause},
                                            {"restart", session_restart},
                                            {"wait_upload", session_wait_upload},
                                            {"wait_download", session_wait_download},
+                                           {"install_state", session_install_state},
                                            {"state", session_state},
                                            {"number", session_number},
                                            {NULL, NULL}};
@@ -208,8 +223,9 @@ static int client_connection(lua_State *L) {
     return sl_lua_fail_or_raise(L, &st);
 }
 
-/* connection:session(realm, {path = partition, upload = true, upload_delay = true, paused = false})
- * -> session, or nil, message, code. The session ends when it is collected: hold on to it. */
+/* connection:session(realm, {path = partition, upload = true, upload_delay = true, paused = false,
+ * state_transfer = false (only for a realm in a file)}) -> session, or nil, message, code. The
+ * session ends when it is collected: hold on to it. */
 static int connection_session(lua_State *L) {
     lua_connection *owner = check_connection(L);
     sl_lua_realm *realm = sl_lua_check_realm(L, 2);
@@ -218,6 +234,7 @@ static int connection_session(lua_State *L) {
     options.no_upload = !sl_lua_option_bool(L, 3, "upload", true);
     options.no_upload_delay = !sl_lua_option_bool(L, 3, "upload_delay", true);
     options.paused = sl_lua_option_bool(L, 3, "paused", false);
+    options.state_transfer = sl_lua_option_bool(L, 3, "state_transfer", false);
     luaL_argcheck(L, !realm->session, 2, "the realm is synchronised already");
     lua_session *self = sl_lua_new(L, &session_type);
     self->owner = owner;
@@ -519,6 +536,10 @@ static void set_details(lua_State *L, const sl_client_event *event) {
         set_int(L, "request", event->request);
         set_bool(L, "ok", event->ok);
         break;
+    case SL_CLIENT_STATE_PROGRESS:
+        set_int(L, "done", event->done);
+        set_int(L, "total", event->total);
+        break;
     case SL_CLIENT_LOG:
         set_str(L, "text", event->text);
         set_str(L, "level", event->level);
@@ -543,6 +564,8 @@ static int connection_next_event(lua_State *L) {
         [SL_CLIENT_INTEGRATED] = "integrated",
         [SL_CLIENT_PROGRESS] = "progress",
         [SL_CLIENT_WAIT_DONE] = "wait_done",
+        [SL_CLIENT_STATE_PROGRESS] = "state_progress",
+        [SL_CLIENT_STATE_READY] = "state_ready",
         [SL_CLIENT_LOG] = "log",
     };
     sl_client_event event;

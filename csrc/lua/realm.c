@@ -20,16 +20,20 @@ void sl_lua_realm_touched(sl_lua_realm *realm) {
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-static void realm_close(lua_State *L, void *self) {
-    (void)L;
-    sl_lua_realm *realm = self;
-    if (realm->detach) realm->detach(realm);
+static void close_parts(sl_lua_realm *realm) {
     sl_client_history_close(realm->history);
     sl_realm_close(realm->realm);
     if (realm->store) realm->store->vtbl->close(realm->store);
     realm->history = NULL;
     realm->realm = NULL;
     realm->store = NULL;
+}
+
+static void realm_close(lua_State *L, void *self) {
+    (void)L;
+    sl_lua_realm *realm = self;
+    if (realm->detach) realm->detach(realm);
+    close_parts(realm);
 }
 
 static bool open_parts(sl_lua_realm *self, const char *path, bool fast, sl_status *st) {
@@ -42,6 +46,15 @@ static bool open_parts(sl_lua_realm *self, const char *path, bool fast, sl_statu
     sl_client_history_options history = {.env = sl_system_env(), .fast_commits = fast};
     self->history = sl_client_history_open(self->store, self->realm, &history, st);
     return self->history != NULL;
+}
+
+bool sl_lua_realm_install(sl_lua_realm *realm, const char *path, bool fast, sl_status *st) {
+    close_parts(realm);
+    realm->generation++;
+    if (sl_sqlite_state_install(path, st) && open_parts(realm, path, fast, st)) return true;
+    realm->head.closed = true;
+    close_parts(realm);
+    return false;
 }
 
 sl_lua_realm *sl_lua_push_realm(lua_State *L, sl_store *store, sl_realm *realm,

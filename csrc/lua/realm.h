@@ -38,6 +38,9 @@ sl_lua_realm *sl_lua_push_realm(lua_State *L, sl_store *store, sl_realm *realm,
                                 sl_client_history *history);
 /* The open realm at `index`; raises otherwise. */
 sl_lua_realm *sl_lua_check_realm(lua_State *L, int index);
+/* Closes the parts of an open realm over the file at `path`, puts the state that was received for
+ * it in its place, and opens the parts again. On failure the realm is closed. */
+bool sl_lua_realm_install(sl_lua_realm *realm, const char *path, bool fast_commits, sl_status *st);
 /* After the history changed the realm from outside Lua's writes (integration of a download, new
  * ident): makes key caches stale. */
 void sl_lua_realm_touched(sl_lua_realm *realm);

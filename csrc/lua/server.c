@@ -487,12 +487,16 @@ static int server_partition(lua_State *L) {
     return 2;
 }
 
-/* server.features() -> value of the header Syncline-Features */
+/* server.features{state = true} -> value of the header Syncline-Features; what is false is left out
+ */
 static int server_features(lua_State *L) {
     char text[64];
     sl_buf out;
+    unsigned features = SL_SERVER_FEATURES;
+    if (lua_istable(L, 1) && !sl_lua_option_bool(L, 1, "state", true))
+        features &= ~(unsigned)SL_FEATURE_STATE;
     sl_buf_init(&out, NULL);
-    sl_features_write(&out, SL_SERVER_FEATURES);
+    sl_features_write(&out, features);
     snprintf(text, sizeof text, "%.*s", (int)out.size, out.size ? out.data : "");
     sl_buf_free(&out);
     lua_pushstring(L, text);

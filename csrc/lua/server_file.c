@@ -48,6 +48,17 @@ static void on_commit(void *ctx, sl_server_file *file, uint64_t version) {
     lua_settop(L, top - 1);
 }
 
+static void on_state(void *ctx, sl_server_file *file) {
+    sl_lua_server_file *self = ctx;
+    (void)file;
+    if (!sl_lua_server_callback(&self->part, "on_state")) return;
+    lua_State *L = self->part.room->L;
+    int top = lua_gettop(L);
+    sl_lua_server_push_self(L, &self->part);
+    sl_lua_call(L, 1, 0);
+    lua_settop(L, top - 1);
+}
+
 static void on_trouble(void *ctx, sl_server_file *file, const sl_status *st) {
     sl_lua_server_file *self = ctx;
     (void)file;
@@ -78,10 +89,11 @@ static bool open_file(sl_lua_server_file *self, const char *path,
 }
 
 /* server.file{path = file or ":memory:", keep_originals = false, cache_bytes, max_backlog,
- * on_work = function(file), on_commit = function(file, version), on_trouble = function(file,
+ * min_state, state_age (bytes of history), on_work = function(file), on_commit = function(file,
+ * version), on_state = function(file) (without it no states are made), on_trouble = function(file,
  * message, code)} -> file, or nil, message, code */
 static int server_file(lua_State *L) {
-    static const char *const names[] = {"on_work", "on_commit", "on_trouble", NULL};
+    static const char *const names[] = {"on_work", "on_commit", "on_state", "on_trouble", NULL};
     sl_status st = SL_STATUS_INIT;
     luaL_checktype(L, 1, LUA_TTABLE);
     sl_str path = sl_lua_option_str(L, 1, "path", "");
@@ -94,10 +106,14 @@ static int server_file(lua_State *L) {
         .max_backlog = (uint64_t)sl_lua_option_int(L, 1, "max_backlog", 0, INT64_MAX, 0),
         .on_work = on_work,
         .on_commit = on_commit,
+        .min_state = (uint64_t)sl_lua_option_int(L, 1, "min_state", 0, INT64_MAX, 0),
+        .state_age = (uint64_t)sl_lua_option_int(L, 1, "state_age", 0, INT64_MAX, 0),
         .on_trouble = on_trouble};
     sl_lua_server_file *self = sl_lua_new(L, &sl_lua_server_file_type);
     sl_lua_server_adopt(L, &self->part, names);
     options.ctx = self;
+    if (sl_lua_option_function(L, 1, "on_state")) options.on_state = on_state;
+    lua_pop(L, 1);
     return open_file(self, path.data, &options, &st) ? 1 : sl_lua_fail(L, &st);
 }
 
@@ -113,6 +129,20 @@ static int file_work(lua_State *L) {
     sl_lua_server_leave(&self->part, before);
     if (!ok) return sl_lua_fail(L, &st);
     lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* file:make_state() -> whether there is more to do, or nil, message, code: does some milliseconds'
+ * worth of making a state; after on_state, call it until it says false */
+static int file_make_state(lua_State *L) {
+    sl_lua_server_file *self = check_file(L);
+    sl_status st = SL_STATUS_INIT;
+    bool more = false;
+    lua_State *before = sl_lua_server_enter(L, &self->part);
+    bool ok = sl_server_file_make_state(self->file, &more, &st);
+    sl_lua_server_leave(&self->part, before);
+    if (!ok) return sl_lua_fail(L, &st);
+    lua_pushboolean(L, more);
     return 1;
 }
 
@@ -298,19 +328,13 @@ static int file_backup(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg file_methods[] = {{"work", file_work},
-                                        {"waiting", file_waiting},
-                                        {"sessions", file_sessions},
-                                        {"backlog", file_backlog},
-                                        {"version", file_version},
-                                        {"size", file_size},
-                                        {"level", file_level},
-                                        {"state", file_state},
-                                        {"clients", file_clients},
-                                        {"entries", file_entries},
-                                        {"backup", file_backup},
-                                        {"rest", file_rest},
-                                        {NULL, NULL}};
+static const luaL_Reg file_methods[] = {{"work", file_work},       {"make_state", file_make_state},
+                                        {"waiting", file_waiting}, {"sessions", file_sessions},
+                                        {"backlog", file_backlog}, {"version", file_version},
+                                        {"size", file_size},       {"level", file_level},
+                                        {"state", file_state},     {"clients", file_clients},
+                                        {"entries", file_entries}, {"backup", file_backup},
+                                        {"rest", file_rest},       {NULL, NULL}};
 
 const sl_lua_type sl_lua_server_file_type = {
     "syncline.core.server_file", sizeof(sl_lua_server_file), file_close, file_methods, NULL};

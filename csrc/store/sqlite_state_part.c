@@ -2,6 +2,7 @@
  * be anything; nothing of it is believed before the check. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,6 +89,12 @@ static bool check_head(const char *path, sl_status *st) {
                          "%s: what the server sent is no state of a realm", path);
 }
 
+/* Whatever else a file makes SQLite say, the file is to blame: trying again would not help. */
+static bool is_our_trouble(const sl_status *why) {
+    return why->cls != SL_ERR_STORAGE || strcmp(why->id, "FULL") == 0 ||
+           strcmp(why->id, "READONLY") == 0 || strcmp(why->id, "LOCKED") == 0;
+}
+
 bool sl_sqlite_part_open(void *ctx, sl_store **out, sl_status *st) {
     sl_sqlite_store *store = ctx;
     sl_sqlite_options options = {
@@ -95,7 +102,10 @@ bool sl_sqlite_part_open(void *ctx, sl_store **out, sl_status *st) {
     close_part(store);
     char *path = part_path(store);
     if (!path) return sl_fail_memory(st);
-    bool ok = check_head(path, st) && sl_sqlite_open(path, &options, out, st);
+    sl_status why = SL_STATUS_INIT;
+    bool ok = check_head(path, &why) && sl_sqlite_open(path, &options, out, &why);
+    if (!ok && !is_our_trouble(&why)) snprintf(why.id, sizeof why.id, "DAMAGED");
+    if (!ok && st) *st = why;
     sl_delete(&store->alloc, path);
     return ok;
 }

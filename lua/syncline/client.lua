@@ -330,7 +330,7 @@ function client.attach(realm, options)
     end
     local session, message, code = connection.core:session(realm.handle, {
         path = core.ejson.encode(options.partition, "relaxed"), paused = options.paused, upload = options.upload,
-        upload_delay = options.upload_delay,
+        upload_delay = options.upload_delay, state_transfer = options.state_transfer,
     })
     if not session then return nil, message, code end
     local self = Session._new({

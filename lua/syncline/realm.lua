@@ -63,6 +63,7 @@ function Realm.open(options)
     local handle, message, code = core.realm.open({ path = path, fast_commits = options.fast_commits })
     if not handle then return nil, message, code end
     local self = Realm.adopt(handle, path)
+    self.fast_commits = options.fast_commits
     if options.schema then
         local ok, why, number
         local fine, raised = pcall(function()
@@ -86,6 +87,30 @@ function Realm.open(options)
         end
     end
     return self
+end
+
+---Opens a realm whose content is on the server, and returns it when everything the server has is here.
+---A new file receives the present content as a whole, if the server can do that, instead of everything that
+---ever happened; then what changed meanwhile. An interrupted transfer goes on where it stood, also in the
+---next process. A file that has content already is brought up to date.
+---
+---Options: those of `syncline.open`, with `sync`; `on_progress(done, total)` (bytes, which are compressed ones
+---while the content arrives as a whole); `timeout` (seconds). The schema is applied last, so its classes may
+---be there already.
+---
+---With `on_done(realm, message, code)` it does not wait: it returns a task at once, with `cancel()`,
+---`running()` and `result()`, and calls `on_done` from the loop.
+---@param options table
+---@return syncline.Realm|syncline.OpenTask|nil realm
+---@return string|nil message
+---@return string|number|nil code
+function Realm.open_async(options)
+    return require("syncline.open_async").run(Realm.open, options)
+end
+
+-- The file was replaced by the state that the server sent.
+function Realm:replaced()
+    refresh_classes(self)
 end
 
 ---Closes the realm; its objects must not be used afterwards. Closing twice is harmless.
@@ -213,11 +238,12 @@ end
 
 ---Adds classes and properties to an open realm, as the option `schema` does.
 ---@param classes table
+---@param strict_ids boolean|nil
 ---@return boolean|nil ok
 ---@return string|nil message
 ---@return string|number|nil code
-function Realm:update_schema(classes)
-    return apply_schema(self, classes)
+function Realm:update_schema(classes, strict_ids)
+    return apply_schema(self, classes, strict_ids)
 end
 
 -- ---- reading ----------------------------------------------------------------------------------------

@@ -32,6 +32,21 @@ end
 function Session:fail(problem)
     self.stuck = problem
     self:handle({ type = "error", error = problem })
+    if self.opening then self.opening:fail(describe(problem)) end
+end
+
+-- Why nothing more will come, as message and code.
+function Session:describe_end()
+    return describe(self.stuck or self.last_error)
+end
+
+-- Calls `fn(ok)` when everything that the server has now is here, or when that was given up.
+function Session:on_downloaded(fn)
+    local request = self.core:wait_download()
+    if request then
+        self.waits[request] = { state = "waiting", request_of = "wait_download", on_done = fn, on_end = fn }
+    end
+    self.connection:pump()
 end
 
 -- What a wait that ran out of time says beside the time.
@@ -39,6 +54,10 @@ local function out_of_time(self, why)
     local problem = self:connection_state() ~= "connected" and self.last_error
     if not problem then return why end
     return ("%s; there is no connection: %s"):format(why, (describe(problem)))
+end
+
+function Session:out_of_time(why)
+    return out_of_time(self, why), "timeout"
 end
 
 local function wait(self, request_of, timeout)
@@ -243,8 +262,19 @@ local HANDLERS = {
         this.state = event.ok and "done" or "given up"
         if this.on_done then
             self.waits[event.request] = nil
-            if event.ok then this.on_done() end
+            if event.ok then this.on_done(true) elseif this.on_end then this.on_end(false) end
         end
+    end,
+    state_progress = function(self, event)
+        if self.opening then self.opening:state_progress(event.done, event.total) end
+    end,
+    -- The content of the file has come as a whole: it takes the place of the empty file.
+    state_ready = function(self)
+        local realm = self.realm
+        local ok, message, code = self.core:install_state(realm.path, realm.fast_commits)
+        if ok then return realm:replaced() end
+        self:fail({ class = "storage", code = code, name = "local failure", message = message, try_again = false,
+            advice = "check the disk (space, permissions), and open the realm again" })
     end,
     session_state = function(self, event)
         if self.on_state then self.on_state(event.state, event.delay) end

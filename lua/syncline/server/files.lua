@@ -9,15 +9,17 @@ local disk = require("syncline.disk")
 local files = {}
 files.__index = files
 
--- Seconds that a file stays open without sessions.
-local LINGER = 60
+-- Seconds that a file stays open without sessions, and for which one turn of the loop makes states.
+local LINGER, SLICE = 60, 0.005
 
 ---@param options { directory: string, loop: userdata, log: function, keep_originals: boolean|nil,
----max_backlog: integer|nil }
+---max_backlog: integer|nil, state_transfer: boolean|nil, state_min_bytes: integer|nil, state_age_bytes: integer|nil }
 function files.new(options)
     return setmetatable({
         directory = options.directory, loop = options.loop, log = options.log, keep_originals = options.keep_originals,
-        max_backlog = options.max_backlog, open_files = {}, waiting = {},
+        max_backlog = options.max_backlog, open_files = {}, waiting = {}, making = {},
+        state_transfer = options.state_transfer, state_min_bytes = options.state_min_bytes,
+        state_age_bytes = options.state_age_bytes,
     }, files)
 end
 
@@ -77,6 +79,35 @@ local function on_work(self, entry)
     arm(self, at)
 end
 
+-- A state for new clients is made between everything else, a little in each turn of the loop.
+local function make_state(self, entry, till)
+    repeat
+        local more, message, code = entry.file:make_state()
+        if more == nil then
+            self.log("error", "a state for new clients could not be made", { file = entry.path, reason = message, code = code })
+        end
+        if not more then
+            self.making[entry] = nil
+            return
+        end
+    until self.loop:now() >= till
+end
+
+local function make_states(self)
+    self.state_timer = nil
+    for entry in pairs(self.making) do make_state(self, entry, self.loop:now() + SLICE) end
+    if next(self.making) then
+        self.state_timer = self.loop:timer(0, function() make_states(self) end)
+    end
+end
+
+local function on_state(self, entry)
+    self.making[entry] = true
+    if not self.state_timer then
+        self.state_timer = self.loop:timer(0, function() make_states(self) end)
+    end
+end
+
 ---The open file of a partition.
 ---@param app_id string
 ---@param partition string canonical form
@@ -98,7 +129,9 @@ function files:open(app_id, partition)
     entry = { path = path }
     local file, message, code = core.server.file({
         path = path, keep_originals = self.keep_originals, max_backlog = self.max_backlog,
+        min_state = self.state_min_bytes, state_age = self.state_age_bytes,
         on_work = function() on_work(self, entry) end,
+        on_state = self.state_transfer ~= false and function() on_state(self, entry) end or nil,
     })
     if not file then return nil, message, code end
     if is_new then list_partition(self, folder, name, partition) end
@@ -112,7 +145,7 @@ end
 ---@param now number
 function files:sweep(now)
     for key, entry in pairs(self.open_files) do
-        if entry.file:sessions() > 0 or entry.file:waiting() then
+        if entry.file:sessions() > 0 or entry.file:waiting() or self.making[entry] then
             entry.idle_since = nil
         elseif not entry.idle_since then
             entry.idle_since = now
@@ -127,6 +160,8 @@ end
 ---Does the work that waits and closes all files.
 function files:close()
     if self.work_timer then self.work_timer:stop() end
+    if self.state_timer then self.state_timer:stop() end
+    self.making = {}
     for key, entry in pairs(self.open_files) do
         if entry.file:waiting() then entry.file:work() end
         entry.file:close()

@@ -121,7 +121,7 @@ local function begin_sync(self, request, session, chosen)
     end
     local options = peer:callbacks()
     options.protocol = chosen.token
-    options.headers = { ["Syncline-Features"] = core.server.features() }
+    options.headers = { ["Syncline-Features"] = core.server.features({ state = self.config.state_transfer }) }
     local socket, why = request:accept(options)
     if not socket then
         self.log("notice", "an upgrade failed", { reason = why })
@@ -269,7 +269,8 @@ local function prepare(self)
     if not self.services then return nil, message end
     self.files = files.new({
         directory = self.config.storage, loop = self.loop, log = self.log, keep_originals = self.config.keep_originals,
-        max_backlog = self.config.max_backlog,
+        max_backlog = self.config.max_backlog, state_transfer = self.config.state_transfer,
+        state_min_bytes = self.config.state_min_bytes, state_age_bytes = self.config.state_age_bytes,
     })
     return true
 end
