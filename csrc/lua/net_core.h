@@ -30,6 +30,31 @@ typedef struct sl_lua_child {
     void (*end)(struct sl_lua_child *child); /* the loop goes away; must not call Lua */
 } sl_lua_child;
 
+/* C code that serves a WebSocket connection in place of its Lua callbacks: messages, pings and
+ * "writable" go there without becoming Lua values; on_close is told to both. */
+typedef enum sl_lua_socket_event {
+    SL_LUA_SOCKET_MESSAGE,
+    SL_LUA_SOCKET_PING,
+    SL_LUA_SOCKET_WRITABLE
+} sl_lua_socket_event;
+
+typedef struct sl_lua_sink {
+    /* Runs protected, inside a step; `data` borrowed. May raise. */
+    void (*event)(struct sl_lua_sink *sink, lua_State *L, sl_lua_socket_event event, sl_str data);
+    /* The connection is over; must not call Lua. */
+    void (*gone)(struct sl_lua_sink *sink);
+} sl_lua_sink;
+
+typedef struct sl_lua_connection sl_lua_connection;
+
+/* The connection userdata at `index` (anything else raises) gets `sink`, borrowed until it is gone
+ * or taken back with NULL. */
+sl_lua_connection *sl_lua_connection_serve(lua_State *L, int index, sl_lua_sink *sink);
+void sl_lua_connection_unserve(sl_lua_connection *connection);
+/* NULL once it is over. */
+sl_websocket *sl_lua_connection_socket(const sl_lua_connection *connection);
+sl_lua_loop *sl_lua_connection_loop(const sl_lua_connection *connection);
+
 extern const sl_lua_type sl_lua_loop_type, sl_lua_timer_type, sl_lua_server_type,
     sl_lua_request_type, sl_lua_connection_type, sl_lua_call_type;
 

@@ -5,11 +5,14 @@
 
 enum { CLOSED_CODE = 4402 };
 
-/* Invariant: `ws` is NULL from on_close on. */
-typedef struct lua_connection {
+/* Invariant: `ws` is NULL from on_close on, and `sink` too. */
+struct sl_lua_connection {
     sl_lua_child child;
     sl_websocket *ws;
-} lua_connection;
+    sl_lua_sink *sink; /* NULL: the callbacks get everything */
+};
+
+typedef sl_lua_connection lua_connection;
 
 static const char *const callbacks[] = {"on_open", "on_message", "on_writable",
                                         "on_ping", "on_close",   NULL};
@@ -62,16 +65,37 @@ static void on_open(void *ctx, sl_str protocol, const sl_http_head *answer) {
     if (c->child.loop) sl_lua_net_protect(c->child.loop, run_event, &e);
 }
 
+typedef struct sink_event {
+    sl_lua_sink *sink;
+    sl_lua_socket_event event;
+    sl_str data;
+} sink_event;
+
+static int run_sink(lua_State *L) {
+    const sink_event *e = lua_touserdata(L, 1);
+    e->sink->event(e->sink, L, e->event, e->data);
+    return 0;
+}
+
+static void serve(lua_connection *c, sl_lua_socket_event what, const char *name, sl_str data) {
+    if (!c->sink) {
+        fire(c, name, what != SL_LUA_SOCKET_WRITABLE, data);
+        return;
+    }
+    sink_event e = {c->sink, what, data};
+    if (c->child.loop) sl_lua_net_protect(c->child.loop, run_sink, &e);
+}
+
 static void on_message(void *ctx, const char *data, size_t size) {
-    fire(ctx, "on_message", true, sl_str_of(data, size));
+    serve(ctx, SL_LUA_SOCKET_MESSAGE, "on_message", sl_str_of(data, size));
 }
 
 static void on_writable(void *ctx) {
-    fire(ctx, "on_writable", false, sl_str_of(NULL, 0));
+    serve(ctx, SL_LUA_SOCKET_WRITABLE, "on_writable", sl_str_of(NULL, 0));
 }
 
 static void on_ping(void *ctx, const char *data, size_t size) {
-    fire(ctx, "on_ping", true, sl_str_of(data, size));
+    serve(ctx, SL_LUA_SOCKET_PING, "on_ping", sl_str_of(data, size));
 }
 
 static void on_close(void *ctx, int code, sl_str reason, const sl_status *why) {
@@ -177,6 +201,27 @@ int sl_lua_accept(lua_State *L, sl_lua_child *request, sl_http_exchange *exchang
     if (c->ws) return 1;
     sl_lua_child_end(L, &c->child);
     return sl_lua_fail_or_raise(L, &st);
+}
+
+/* ---- served by C ----------------------------------------------------------------------------- */
+
+sl_lua_connection *sl_lua_connection_serve(lua_State *L, int index, sl_lua_sink *sink) {
+    lua_connection *c = luaL_checkudata(L, index, sl_lua_connection_type.name);
+    luaL_argcheck(L, c->ws && !c->sink, index, "an open connection that nobody serves expected");
+    c->sink = sink;
+    return c;
+}
+
+void sl_lua_connection_unserve(sl_lua_connection *c) {
+    c->sink = NULL;
+}
+
+sl_websocket *sl_lua_connection_socket(const sl_lua_connection *c) {
+    return c->ws;
+}
+
+sl_lua_loop *sl_lua_connection_loop(const sl_lua_connection *c) {
+    return c->child.loop;
 }
 
 /* ---- methods --------------------------------------------------------------------------------- */

@@ -7,11 +7,7 @@
 #include "net/system_env.h"
 #include "protocol/negotiate.h"
 
-typedef struct lua_server_connection {
-    sl_lua_server_part part;
-    sl_server_connection *connection; /* NULL when closed */
-    sl_buf out;
-} lua_server_connection;
+typedef sl_lua_server_connection lua_server_connection;
 
 /* ---- what the types share -------------------------------------------------------------------- */
 
@@ -191,6 +187,10 @@ static bool host_open(void *ctx, const sl_bind_request *request, sl_server_file 
 
 static void host_wake(void *ctx) {
     lua_server_connection *self = ctx;
+    if (self->socket) {
+        sl_loop_defer(self->loop, &self->pump);
+        return;
+    }
     if (!sl_lua_server_callback(&self->part, "wake")) return;
     lua_State *L = self->part.room->L;
     int top = lua_gettop(L) - 1;
@@ -243,16 +243,15 @@ static void connection_close(lua_State *L, void *self) {
     lua_server_connection *c = self;
     lua_State *before = c->part.room ? sl_lua_server_enter(L, &c->part) : NULL;
     sl_server_connection *closing = c->connection;
+    sl_lua_server_detach(c);
     c->connection = NULL;
     sl_server_connection_free(closing);
     sl_buf_free(&c->out);
     if (c->part.room) sl_lua_server_leave(&c->part, before);
 }
 
-static const sl_lua_type connection_type; /* below, with its methods */
-
 static lua_server_connection *check_connection(lua_State *L) {
-    return sl_lua_check(L, 1, &connection_type);
+    return sl_lua_check(L, 1, &sl_lua_server_connection_type);
 }
 
 static int64_t option_ms(lua_State *L, const char *name) {
@@ -291,7 +290,7 @@ static int server_connection(lua_State *L) {
     options.user = sl_lua_option_str(L, 1, "user", "");
     options.co_id = sl_lua_option_str(L, 1, "co_id", "");
     read_limits(L, &options);
-    lua_server_connection *self = sl_lua_new(L, &connection_type);
+    lua_server_connection *self = sl_lua_new(L, &sl_lua_server_connection_type);
     sl_lua_server_adopt(L, &self->part, names);
     options.ctx = self;
     lua_State *before = sl_lua_server_enter(L, &self->part);
@@ -438,11 +437,13 @@ static const luaL_Reg connection_methods[] = {{"receive", connection_receive},
                                               {"sessions", connection_sessions},
                                               {"version", connection_version},
                                               {"user", connection_user},
+                                              {"attach", sl_lua_server_attach},
+                                              {"pump", sl_lua_server_pump},
                                               {NULL, NULL}};
 
-static const sl_lua_type connection_type = {"syncline.core.server_connection",
-                                            sizeof(lua_server_connection), connection_close,
-                                            connection_methods, NULL};
+const sl_lua_type sl_lua_server_connection_type = {"syncline.core.server_connection",
+                                                   sizeof(lua_server_connection), connection_close,
+                                                   connection_methods, NULL};
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
@@ -510,7 +511,7 @@ int sl_lua_open_server(lua_State *L) {
                                          {"partition", server_partition},
                                          {NULL, NULL}};
     make_room(L);
-    sl_lua_register(L, &connection_type);
+    sl_lua_register(L, &sl_lua_server_connection_type);
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);
     sl_lua_open_server_file(L);

@@ -3,6 +3,7 @@
 #define SL_LUA_SERVER_H
 
 #include "lua/check.h"
+#include "lua/net_core.h"
 #include "session/server_connection.h"
 
 /* Callbacks of a file may be called while a connection works, and the other way round, so the Lua
@@ -23,7 +24,26 @@ typedef struct sl_lua_server_file {
     sl_server_file *file; /* NULL when closed */
 } sl_lua_server_file;
 
-extern const sl_lua_type sl_lua_server_file_type;
+extern const sl_lua_type sl_lua_server_file_type, sl_lua_server_connection_type;
+
+/* Invariant: while `socket` is set the socket's sink is `sink`, and the socket is open. */
+typedef struct sl_lua_server_connection {
+    sl_lua_server_part part;
+    sl_server_connection *connection; /* NULL when closed */
+    sl_buf out;
+    sl_lua_sink sink;
+    sl_lua_connection *socket; /* NULL: messages pass through Lua */
+    sl_loop *loop;             /* of the socket */
+    sl_timer timer;            /* deadline of the connection, while there is a socket */
+    sl_task pump;
+    bool leaving; /* the socket has been told to end */
+} sl_lua_server_connection;
+
+/* connection:attach(socket), connection:pump() */
+int sl_lua_server_attach(lua_State *L);
+int sl_lua_server_pump(lua_State *L);
+/* Lets go of the socket. */
+void sl_lua_server_detach(sl_lua_server_connection *connection);
 
 /* The room of this Lua universe. */
 sl_lua_server_room *sl_lua_server_room_of(lua_State *L);
