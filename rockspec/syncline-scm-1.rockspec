@@ -157,6 +157,7 @@ build = {
       "csrc/lua/schema.c",
       "csrc/lua/server.c",
       "csrc/lua/server_file.c",
+      "csrc/lua/server_peer.c",
       "csrc/lua/set.c",
       "csrc/lua/sim.c",
       "csrc/lua/store.c",
