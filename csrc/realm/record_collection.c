@@ -131,45 +131,37 @@ static bool open_set(sl_realm *realm, const sl_place *place, sl_spot *spot, cons
     return true;
 }
 
-bool sl_record_set_insert(sl_realm *realm, const sl_place *place, const sl_value *value,
-                          bool *changed, sl_status *st) {
+/* Puts the value into the set or takes it out; nothing happens when it is so already. */
+static bool change_set(sl_realm *realm, const sl_place *place, const sl_value *value, bool insert,
+                       bool *changed, sl_status *st) {
     sl_spot spot;
     sl_value stored;
-    bool there;
+    bool there = false;
     uint32_t at;
     if (changed) *changed = false;
     if (!open_set(realm, place, &spot, value, &stored, &there, &at, st)) return false;
-    if (there) return true;
-    sl_emission what = {.op = SL_OP_SET_INSERT, .value = &stored};
+    if (there == insert) return true;
     const sl_target *target = &spot.target;
-    if (!sl_record_check_value(realm, target, &stored, st) ||
-        !sl_emit_path(realm, &spot, &what, st))
-        return false;
+    sl_emission what = {.op = insert ? SL_OP_SET_INSERT : SL_OP_SET_ERASE, .value = &stored};
+    if (insert && !sl_record_check_value(realm, target, &stored, st)) return false;
+    if (!sl_emit_path(realm, &spot, &what, st)) return false;
     sl_list *list = sl_node_list(realm, target->node);
     if (!list || !sl_cell_touch(realm, target->cell, target->top) ||
-        !sl_insert_value(realm, target->cell, list, at, &stored))
+        !(insert ? sl_insert_value(realm, target->cell, list, at, &stored)
+                 : sl_take_item(realm, target->cell, list, at)))
         return sl_fail_memory(st);
     if (changed) *changed = true;
     return true;
 }
 
+bool sl_record_set_insert(sl_realm *realm, const sl_place *place, const sl_value *value,
+                          bool *changed, sl_status *st) {
+    return change_set(realm, place, value, true, changed, st);
+}
+
 bool sl_record_set_erase(sl_realm *realm, const sl_place *place, const sl_value *value,
                          bool *changed, sl_status *st) {
-    sl_spot spot;
-    sl_value stored;
-    bool there;
-    uint32_t at;
-    if (changed) *changed = false;
-    if (!open_set(realm, place, &spot, value, &stored, &there, &at, st)) return false;
-    if (!there) return true;
-    sl_emission what = {.op = SL_OP_SET_ERASE, .value = &stored};
-    if (!sl_emit_path(realm, &spot, &what, st)) return false;
-    const sl_target *target = &spot.target;
-    if (!sl_cell_touch(realm, target->cell, target->top) ||
-        !sl_take_item(realm, target->cell, target->node->list, at))
-        return sl_fail_memory(st);
-    if (changed) *changed = true;
-    return true;
+    return change_set(realm, place, value, false, changed, st);
 }
 
 static uint32_t node_size(const sl_node *node) {
