@@ -3,6 +3,7 @@
 #include "history/adopt_ident.h"
 #include "history/feature_level.h"
 #include "protocol/message.h"
+#include "realm/change.h"
 #include "realm/record.h"
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -171,12 +172,27 @@ static bool encode_recorded(sl_client_history *history, sl_status *st) {
     return true;
 }
 
+/* A change of indexes concerns this file alone: it is committed, but makes no version. */
+static bool commit_unrecorded(sl_client_history *history, sl_status *st) {
+    sl_store *store = history->store;
+    history->writing = false;
+    if (!sl_realm_flush(history->realm, st)) return sl_client_history_abandon(history);
+    if (!store->vtbl->commit(store, history->durable, st)) {
+        sl_realm_discard(history->realm);
+        return false;
+    }
+    sl_realm_commit(history->realm);
+    if (!history->durable) history->unsynced = true;
+    return true;
+}
+
 bool sl_client_history_commit(sl_client_history *history, uint64_t *version, sl_status *st) {
     if (!history->writing)
         return sl_fail(st, SL_ERR_USAGE, "", "no write transaction is open; begin one first");
     if (history->recorded.count == 0) {
-        sl_client_history_rollback(history);
         if (version) *version = history->state.version;
+        if (sl_realm_schema_changed(history->realm)) return commit_unrecorded(history, st);
+        sl_client_history_rollback(history);
         return true;
     }
     uint64_t now = 0;

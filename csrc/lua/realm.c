@@ -286,37 +286,51 @@ static int realm_count(lua_State *L) {
     return 1;
 }
 
-/* Keys of a class, gathered in memory that Lua frees. */
-typedef struct key_box {
-    sl_lua_head head;
-    sl_arena arena;
-    sl_key *keys;
-    size_t count, capacity;
-} key_box;
-
-static void key_box_close(lua_State *L, void *self) {
+static void keys_close(lua_State *L, void *self) {
     (void)L;
-    key_box *box = self;
-    sl_delete(NULL, box->keys);
-    sl_arena_free(&box->arena);
+    sl_lua_keys *keys = self;
+    sl_delete(NULL, keys->keys);
+    sl_arena_free(&keys->arena);
 }
 
-static const sl_lua_type key_box_type = {"syncline.core.keys", sizeof(key_box), key_box_close, NULL,
-                                         NULL};
+static const sl_lua_type keys_type = {"syncline.core.keys", sizeof(sl_lua_keys), keys_close, NULL,
+                                      NULL};
 
-static bool add_key(void *ctx, const sl_key *key) {
-    key_box *box = ctx;
-    if (box->count == box->capacity) {
-        size_t capacity = box->capacity ? box->capacity * 2 : 64;
-        sl_key *keys = sl_resize(NULL, box->keys, capacity * sizeof *keys);
+sl_lua_keys *sl_lua_new_keys(lua_State *L) {
+    sl_lua_keys *keys = sl_lua_new(L, &keys_type);
+    sl_arena_init(&keys->arena, NULL);
+    return keys;
+}
+
+bool sl_lua_add_key(void *ctx, const sl_key *key) {
+    sl_lua_keys *list = ctx;
+    list->failed = true; /* unless everything below goes well */
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 64;
+        sl_key *keys = sl_resize(NULL, list->keys, capacity * sizeof *keys);
         if (!keys) return false;
-        box->keys = keys;
-        box->capacity = capacity;
+        list->keys = keys;
+        list->capacity = capacity;
     }
-    sl_key *copy = &box->keys[box->count++];
+    sl_key *copy = &list->keys[list->count];
     *copy = *key;
-    if (key->type == SL_TYPE_STRING) copy->string = sl_arena_str(&box->arena, key->string);
+    if (key->type == SL_TYPE_STRING) {
+        copy->string = sl_arena_str(&list->arena, key->string);
+        if (key->string.size && !copy->string.data) return false;
+    }
+    list->count++;
+    list->failed = false;
     return true;
+}
+
+void sl_lua_push_keys(lua_State *L, sl_lua_realm *realm, sl_str class_name,
+                      const sl_lua_keys *keys) {
+    lua_createtable(L, keys->count < INT32_MAX ? (int)keys->count : 0, 0);
+    for (size_t i = 0; i < keys->count; i++) {
+        sl_lua_push_object(L, 1, realm, class_name, &keys->keys[i]);
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    sl_lua_push_int(L, (int64_t)realm->generation);
 }
 
 static int compare_keys(const void *a, const void *b) {
@@ -328,16 +342,12 @@ static int realm_objects(lua_State *L) {
     sl_lua_realm *self = sl_lua_check_realm(L, 1);
     const sl_class *cls = check_class(L, self, 2);
     sl_status st = SL_STATUS_INIT;
-    key_box *box = sl_lua_new(L, &key_box_type);
-    sl_arena_init(&box->arena, NULL);
-    if (!sl_realm_scan(self->realm, cls->name, add_key, box, &st)) return sl_lua_throw(L, &st);
-    if (box->count) qsort(box->keys, box->count, sizeof *box->keys, compare_keys);
-    lua_createtable(L, box->count < INT32_MAX ? (int)box->count : 0, 0);
-    for (size_t i = 0; i < box->count; i++) {
-        sl_lua_push_object(L, 1, self, cls->name, &box->keys[i]);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    sl_lua_push_int(L, (int64_t)self->generation);
+    sl_lua_keys *keys = sl_lua_new_keys(L);
+    bool ok = sl_realm_scan(self->realm, cls->name, sl_lua_add_key, keys, &st);
+    if (ok && keys->failed) ok = sl_fail_memory(&st);
+    if (!ok) return sl_lua_throw(L, &st);
+    if (keys->count) qsort(keys->keys, keys->count, sizeof *keys->keys, compare_keys);
+    sl_lua_push_keys(L, self, cls->name, keys);
     return 2;
 }
 
@@ -489,6 +499,9 @@ static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
                                          {"create", realm_create},
                                          {"object", realm_object},
                                          {"objects", realm_objects},
+                                         {"query", sl_lua_realm_query},
+                                         {"query_count", sl_lua_realm_query_count},
+                                         {"query_check", sl_lua_realm_query_check},
                                          {"delete", realm_delete},
                                          {"delete_all", realm_delete_all},
                                          {"count", realm_count},
@@ -504,7 +517,8 @@ const sl_lua_type sl_lua_realm_type = {"syncline.core.realm", sizeof(sl_lua_real
 int sl_lua_open_realm(lua_State *L) {
     sl_lua_register(L, &sl_lua_realm_type);
     sl_lua_register(L, &arena_box_type);
-    sl_lua_register(L, &key_box_type);
+    sl_lua_register(L, &keys_type);
+    sl_lua_open_query(L);
     lua_newtable(L);
     lua_pushcfunction(L, realm_open);
     lua_setfield(L, -2, "open");

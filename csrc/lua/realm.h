@@ -129,6 +129,31 @@ void sl_lua_open_list(lua_State *L);
 void sl_lua_open_set(lua_State *L);
 void sl_lua_open_dict(lua_State *L);
 
+/* ---- queries (query.c) ----------------------------------------------------------------------- */
+
+/* Keys of one class, in memory that Lua frees. */
+typedef struct sl_lua_keys {
+    sl_lua_head head;
+    bool failed; /* a key did not fit into memory */
+    sl_arena arena;
+    sl_key *keys;
+    size_t count, capacity;
+} sl_lua_keys;
+
+/* Pushes an empty one. */
+sl_lua_keys *sl_lua_new_keys(lua_State *L);
+/* A visitor of keys; ctx: the sl_lua_keys. */
+bool sl_lua_add_key(void *ctx, const sl_key *key);
+/* Pushes an array of objects and the generation it is of; the realm is at index 1. */
+void sl_lua_push_keys(lua_State *L, sl_lua_realm *realm, sl_str class_name,
+                      const sl_lua_keys *keys);
+
+void sl_lua_open_query(lua_State *L);
+/* Methods of the realm. */
+int sl_lua_realm_query(lua_State *L);
+int sl_lua_realm_query_count(lua_State *L);
+int sl_lua_realm_query_check(lua_State *L);
+
 /* ---- schema (schema.c) ----------------------------------------------------------------------- */
 
 /* Reads the definition table at `index` into `arena`; raises for malformed tables (the Lua half has

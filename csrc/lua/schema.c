@@ -2,7 +2,7 @@
  * that syncline.schema makes:
  *   { {name=, kind="toplevel"|"embedded"|"asymmetric", key={name=, type=, nullable=} or nil,
  *      properties={ {name=, type=, collection="single"|"list"|"set"|"dictionary", nullable=,
- *                    target= or nil}, ... }}, ... } */
+ *                    target= or nil, indexed= or nil}, ... }}, ... } */
 #include "lua/realm.h"
 
 static const char *const kind_names[] = {"toplevel", "embedded", "asymmetric", NULL};
@@ -32,6 +32,7 @@ static bool read_property(lua_State *L, sl_arena *arena, sl_property *out) {
     out->type = field_type(L);
     out->collection = (uint8_t)collection;
     out->nullable = sl_lua_option_bool(L, -1, "nullable", false);
+    out->indexed = sl_lua_option_bool(L, -1, "indexed", false);
     return true;
 }
 
@@ -120,6 +121,7 @@ static void push_property(lua_State *L, const sl_property *property) {
     set_text(L, "collection", sl_collection_name((sl_collection)property->collection));
     set_bool(L, "nullable", property->nullable);
     if (property->target.size) set_str(L, "target", property->target);
+    if (property->indexed) set_bool(L, "indexed", true);
 }
 
 static void push_class(lua_State *L, const sl_class *cls) {

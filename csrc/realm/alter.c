@@ -77,6 +77,7 @@ sl_property *sl_realm_add_property(sl_realm *realm, sl_class *cls, const sl_prop
         sl_fail_memory(st);
         return NULL;
     }
+    property->indexed = false;
     const sl_realm_source *source = realm->source;
     if (source && !source->property_added(source->ctx, cls, property, st)) {
         sl_class_drop_last_property(&realm->schema, cls);
@@ -100,6 +101,23 @@ bool sl_realm_erase_property(sl_realm *realm, sl_class *cls, uint32_t index, sl_
     undo->a = index;
     sl_undo_push(realm);
     sl_class_hide_property(cls, index);
+    schema_changed(realm);
+    return true;
+}
+
+bool sl_realm_index_property(sl_realm *realm, sl_class *cls, uint32_t index, bool indexed,
+                             sl_status *st) {
+    sl_property *property = &cls->properties[index];
+    if (property->indexed == indexed) return true;
+    sl_undo *undo = sl_undo_next(realm);
+    if (!undo) return sl_fail_memory(st);
+    const sl_realm_source *source = realm->source;
+    if (source && !source->property_indexed(source->ctx, cls, property, indexed, st)) return false;
+    undo->op = SL_UNDO_PROPERTY_INDEX;
+    undo->target = cls;
+    undo->a = index;
+    sl_undo_push(realm);
+    property->indexed = indexed;
     schema_changed(realm);
     return true;
 }

@@ -68,6 +68,7 @@ typedef enum sl_undo_op {
     SL_UNDO_CLASS_ERASE,
     SL_UNDO_PROPERTY_ADD,
     SL_UNDO_PROPERTY_ERASE,
+    SL_UNDO_PROPERTY_INDEX,
     SL_UNDO_SEQUENCE
 } sl_undo_op;
 
@@ -200,6 +201,9 @@ bool sl_realm_erase_class(sl_realm *realm, sl_class *cls, sl_status *st);
 sl_property *sl_realm_add_property(sl_realm *realm, sl_class *cls, const sl_property *definition,
                                    sl_status *st);
 bool sl_realm_erase_property(sl_realm *realm, sl_class *cls, uint32_t index, sl_status *st);
+/* Nothing if it is so already. */
+bool sl_realm_index_property(sl_realm *realm, sl_class *cls, uint32_t index, bool indexed,
+                             sl_status *st);
 
 /* --- links.c --- */
 

@@ -29,6 +29,13 @@ bool sl_realm_count(sl_realm *realm, sl_str class_name, uint64_t *count, sl_stat
 bool sl_realm_scan(sl_realm *realm, sl_str class_name, sl_key_visitor visit, void *ctx,
                    sl_status *st);
 
+/* Visits the objects of a class with the properties that `selection` names, in no order, as they
+ * are in the open transaction. Objects outside the bounds may be visited or not. Content is as
+ * stored: a link that dangles is still a link. Nothing is loaded that was not in memory. Fails with
+ * SL_ERR_USAGE for an embedded class. The visitor may read the realm, not change it. */
+bool sl_realm_select(sl_realm *realm, sl_str class_name, const sl_selection *selection,
+                     sl_row_visitor visit, void *ctx, sl_status *st);
+
 /* What is at `place`. *found = false (and true returned) when the object, an embedded object on the
  * way, the list element or the dictionary entry does not exist. Fails with SL_ERR_USAGE and what is
  * wrong when class or property do not exist or the path cannot fit the schema. */

@@ -174,6 +174,10 @@ static bool source_back(sl_realm *realm, const sl_undo *undo, sl_status *st) {
     case SL_UNDO_PROPERTY_ADD:
         return source->property_erased(source->ctx, cls, &cls->properties[cls->property_count - 1],
                                        st);
+    case SL_UNDO_PROPERTY_INDEX: {
+        const sl_property *property = &cls->properties[undo->a];
+        return source->property_indexed(source->ctx, cls, property, !property->indexed, st);
+    }
     case SL_UNDO_CLASS_ERASE:
     case SL_UNDO_PROPERTY_ERASE:
         return sl_fail(st, SL_ERR_STORAGE, "DISCARD",

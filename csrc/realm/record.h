@@ -33,7 +33,8 @@ typedef struct sl_schema_definition {
 bool sl_schema_validate(const sl_schema_definition *definition, bool sdk_rules, sl_status *st);
 /* Additive migration: adds what is missing in the order of the SDKs, leaves what is surplus, and
  * refuses with SL_ERR_USAGE "SCHEMA" a change of type, nullability, collection, target, kind or
- * key. *changed (may be NULL) tells whether anything was recorded. */
+ * key. Indexes are made and dropped as the declared properties say; that is not recorded. *changed
+ * (may be NULL) tells whether anything changed, indexes included. */
 bool sl_record_schema(sl_realm *realm, const sl_schema_definition *definition, bool *changed,
                       sl_status *st);
 bool sl_record_add_class(sl_realm *realm, const sl_class *definition, sl_status *st);

@@ -118,6 +118,20 @@ static bool add_all(sl_realm *realm, const sl_class *const *sorted, uint32_t cou
     return true;
 }
 
+/* Indexes follow what is declared; properties that are not are left as they are. Objects of
+ * embedded classes are found through their owners alone, so there the wish has no meaning. */
+static bool index_class(sl_realm *realm, const sl_class *wanted, sl_status *st) {
+    sl_class *cls = sl_schema_find(&realm->schema, wanted->name);
+    if (!cls || cls->kind == SL_TABLE_EMBEDDED) return true;
+    for (uint32_t i = 0; i < wanted->property_count; i++) {
+        const sl_property *want = &wanted->properties[i];
+        const sl_property *property = sl_class_find(cls, want->name);
+        if (property && !sl_realm_index_property(realm, cls, property->index, want->indexed, st))
+            return false;
+    }
+    return true;
+}
+
 bool sl_record_schema(sl_realm *realm, const sl_schema_definition *definition, bool *changed,
                       sl_status *st) {
     if (changed) *changed = false;
@@ -131,6 +145,8 @@ bool sl_record_schema(sl_realm *realm, const sl_schema_definition *definition, b
     qsort(sorted, definition->count, sizeof *sorted, by_class_name);
     uint64_t before = realm->schema_version;
     bool ok = add_all(realm, sorted, definition->count, st);
+    for (uint32_t i = 0; ok && i < definition->count; i++)
+        ok = index_class(realm, sorted[i], st);
     sl_delete(realm->alloc, sorted);
     if (ok && changed) *changed = realm->schema_version != before;
     return ok;

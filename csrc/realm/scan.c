@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "realm/path.h"
 #include "realm/read.h"
 
 bool sl_usage_class(sl_str name, sl_status *st) {
@@ -52,18 +53,27 @@ static bool visit_stored(void *ctx, const sl_key *key) {
     return !s->stopped;
 }
 
-/* The visitor may read, and reading may add cells to the table; so the cells are collected first.
- */
-static bool scan_memory(sl_realm *realm, const sl_table *table, sl_key_visitor visit, void *ctx,
-                        sl_status *st) {
+/* The cells of all objects in memory. Visitors may read, and reading may add cells to the table; so
+ * they are collected first. *cells (sl_delete) is NULL when there are none. */
+static bool collect_cells(const sl_realm *realm, const sl_table *table, sl_cell ***cells,
+                          size_t *count, sl_status *st) {
+    *count = 0;
+    *cells = NULL;
     if (!table->live) return true;
-    sl_cell **cells = sl_new(realm->alloc, table->live * sizeof *cells);
-    if (!cells) return sl_fail_memory(st);
-    size_t count = 0;
+    *cells = sl_new(realm->alloc, table->live * sizeof **cells);
+    if (!*cells) return sl_fail_memory(st);
     for (uint32_t i = 0; i < table->capacity; i++) {
         sl_cell *cell = table->slots[i].cell;
-        if (cell && cell->object) cells[count++] = cell;
+        if (cell && cell->object) (*cells)[(*count)++] = cell;
     }
+    return true;
+}
+
+static bool scan_memory(sl_realm *realm, const sl_table *table, sl_key_visitor visit, void *ctx,
+                        sl_status *st) {
+    sl_cell **cells;
+    size_t count;
+    if (!collect_cells(realm, table, &cells, &count, st)) return false;
     for (size_t i = 0; i < count && visit(ctx, &cells[i]->key);)
         i++;
     sl_delete(realm->alloc, cells);
@@ -87,6 +97,70 @@ bool sl_realm_scan(sl_realm *realm, sl_str class_name, sl_key_visitor visit, voi
         return true;
     }
     return scan_memory(realm, table, visit, ctx, st);
+}
+
+/* --- rows with content --- */
+
+typedef struct selecting {
+    const sl_table *table;
+    const sl_selection *selection;
+    const sl_node **nodes; /* of an object in memory */
+    sl_row_visitor visit;
+    void *ctx;
+    bool stopped;
+} selecting;
+
+static bool visit_row(void *ctx, const sl_key *key, const sl_node *const *nodes) {
+    selecting *s = ctx;
+    const sl_cell *cell = sl_table_peek(s->table, key);
+    if (cell && cell->dirty) return true;
+    s->stopped = !s->visit(s->ctx, key, nodes);
+    return !s->stopped;
+}
+
+static void visit_cell(selecting *s, const sl_cell *cell) {
+    for (uint32_t i = 0; i < s->selection->slot_count; i++)
+        s->nodes[i] = sl_object_at(cell->object, s->selection->slots[i]);
+    s->stopped = !s->visit(s->ctx, &cell->key, s->nodes);
+}
+
+static bool select_memory(sl_realm *realm, selecting *s, sl_status *st) {
+    sl_cell **cells;
+    size_t count;
+    if (!collect_cells(realm, s->table, &cells, &count, st)) return false;
+    for (size_t i = 0; i < count && !s->stopped; i++)
+        visit_cell(s, cells[i]);
+    sl_delete(realm->alloc, cells);
+    return true;
+}
+
+static bool select_stored(sl_realm *realm, selecting *s, sl_status *st) {
+    const sl_realm_source *source = realm->source;
+    if (!source->object_select(source->ctx, s->table->cls, s->selection, visit_row, s, st))
+        return false;
+    for (size_t i = 0; i < realm->touched_count && !s->stopped; i++) {
+        const sl_cell *cell = realm->touched[i];
+        if (cell->table == s->table && cell->dirty && cell->object) visit_cell(s, cell);
+    }
+    return true;
+}
+
+bool sl_realm_select(sl_realm *realm, sl_str class_name, const sl_selection *selection,
+                     sl_row_visitor visit, void *ctx, sl_status *st) {
+    sl_table *table;
+    if (!sl_realm_find_table(realm, class_name, &table, st)) return false;
+    if (table->cls->kind == SL_TABLE_EMBEDDED)
+        return sl_fail(st, SL_ERR_USAGE, "QUERY",
+                       "class \"%.*s\" is embedded: its objects are found "
+                       "through the objects that hold them",
+                       sl_shown(class_name), class_name.data);
+    selecting s = {table, selection, NULL, visit, ctx, false};
+    s.nodes = sl_new(realm->alloc, (selection->slot_count + (size_t)1) * sizeof *s.nodes);
+    if (!s.nodes) return sl_fail_memory(st);
+    bool stored = has_stored(realm, table);
+    bool ok = stored ? select_stored(realm, &s, st) : select_memory(realm, &s, st);
+    sl_delete(realm->alloc, s.nodes);
+    return ok;
 }
 
 typedef struct key_list {

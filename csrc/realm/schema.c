@@ -173,6 +173,22 @@ void sl_property_default(const sl_property *property, sl_node *node) {
     if (property->type == SL_TYPE_DECIMAL) node->value.decimal.hi = UINT64_C(6176) << 49;
 }
 
+bool sl_property_can_index(const sl_property *property) {
+    if (property->collection != SL_SINGLE) return false;
+    switch (property->type) {
+    case SL_TYPE_MIXED:
+    case SL_TYPE_INT:
+    case SL_TYPE_BOOL:
+    case SL_TYPE_STRING:
+    case SL_TYPE_TIMESTAMP:
+    case SL_TYPE_OBJECTID:
+    case SL_TYPE_UUID:
+        return true;
+    default:
+        return false;
+    }
+}
+
 sl_property *sl_schema_add_property(sl_schema *schema, sl_class *cls,
                                     const sl_property *definition) {
     if (cls->property_count >= SL_MAX_PROPERTIES || !reserve_property(schema, cls)) return NULL;

@@ -20,6 +20,7 @@ typedef struct sl_property {
     bool nullable; /* of the elements, for collections */
     bool erased;
     bool embedded; /* link to an embedded class; kept up to date by sl_schema_add_property */
+    bool indexed;  /* the source keeps an index for queries; a matter of this file, never synced */
     sl_str target; /* links: class name; else "" */
     uint32_t index;
 } sl_property;
@@ -66,6 +67,9 @@ sl_class *sl_schema_add_class(sl_schema *schema, const sl_class *definition);
 /* Adds a property (names copied); index is assigned. NULL: no memory. */
 sl_property *sl_schema_add_property(sl_schema *schema, sl_class *cls,
                                     const sl_property *definition);
+/* Whether an index may be asked for: a single int, bool, string, timestamp, objectid, uuid or
+ * mixed. Floating point is left out as in the SDKs, links because they always have one. */
+bool sl_property_can_index(const sl_property *property);
 /* Sets `embedded` of every property; after classes were added in an order where targets came late.
  */
 void sl_schema_resolve(sl_schema *schema);

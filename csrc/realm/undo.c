@@ -158,6 +158,11 @@ static void back(sl_realm *realm, sl_undo *undo) {
     case SL_UNDO_PROPERTY_ERASE:
         sl_class_show_property(undo->target, undo->a);
         break;
+    case SL_UNDO_PROPERTY_INDEX: {
+        sl_property *property = &((sl_class *)undo->target)->properties[undo->a];
+        property->indexed = !property->indexed;
+        break;
+    }
     case SL_UNDO_SEQUENCE:
         ((sl_table *)undo->target)->next_sequence = undo->number;
         break;

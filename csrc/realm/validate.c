@@ -61,6 +61,11 @@ static bool check_property(const sl_schema_definition *definition, const sl_clas
     for (uint32_t i = 0; i < index; i++)
         if (sl_str_eq(cls->properties[i].name, property->name))
             return wrong(cls, property, "it is declared twice", st);
+    if (property->indexed && !sl_property_can_index(property))
+        return wrong(cls, property,
+                     "it cannot be indexed; int, bool, string, timestamp, objectid, uuid and mixed "
+                     "can, collections cannot",
+                     st);
     return property->type != SL_TYPE_LINK || check_link(definition, cls, property, st);
 }
 

@@ -196,6 +196,17 @@ static bool property_erased(void *ctx, const sl_class *cls, const sl_property *p
     return save_property(store, cat->id, property, st);
 }
 
+static bool property_indexed(void *ctx, const sl_class *cls, const sl_property *prop, bool indexed,
+                             sl_status *st) {
+    sl_memory_store *store = ctx;
+    if (!schema_step(store, st)) return false;
+    sl_cat_class *cat = known(store, cls, st);
+    sl_cat_property *property = cat ? sl_cat_class_find(cat, prop->name) : NULL;
+    if (!property) return cat ? sl_fail(st, SL_ERR_INTERNAL, "", "no such property") : false;
+    property->def.indexed = indexed;
+    return save_property(store, cat->id, property, st);
+}
+
 /* --- objects --- */
 
 /* The links in front of an object's content: count, then each entry of the link table. */
@@ -348,6 +359,46 @@ static bool object_scan(void *ctx, const sl_class *cls, sl_key_visitor visit, vo
     return true;
 }
 
+static bool select_item(sl_memory_store *store, const sl_class *cls, const sl_memory_item *item,
+                        const sl_key *key, const sl_selection *selection, const sl_node **nodes,
+                        sl_object **made, sl_status *st) {
+    const sl_alloc *alloc = &store->disk->alloc;
+    sl_str content;
+    erase_links(store, item, &content, false, st);
+    *made = sl_object_new_borrowed(alloc, cls, key);
+    if (!*made) return sl_fail_memory(st);
+    if (!sl_memory_blob_read(store, content, *made, st)) return false;
+    for (uint32_t i = 0; i < selection->slot_count; i++)
+        nodes[i] = sl_object_at(*made, selection->slots[i]);
+    return true;
+}
+
+/* Reads every object: there is no index here, and the bounds are only a help. */
+static bool object_select(void *ctx, const sl_class *cls, const sl_selection *selection,
+                          sl_row_visitor visit, void *visit_ctx, sl_status *st) {
+    sl_memory_store *store = ctx;
+    if (!read_step(store, st)) return false;
+    const sl_alloc *alloc = &store->disk->alloc;
+    const sl_node **nodes = sl_new(alloc, (selection->slot_count + (size_t)1) * sizeof *nodes);
+    if (!nodes) return sl_fail_memory(st);
+    sl_memory_tree tree = sl_memory_tree_share(&store->work);
+    sl_memory_key prefix = sl_memory_key_1(SL_MEMORY_OBJECT, cls->id);
+    const sl_memory_item *item = sl_memory_tree_seek(&tree, sl_memory_key_str(&prefix), false);
+    bool ok = true, more = true;
+    while (ok && more && sl_memory_item_has_prefix(item, sl_memory_key_str(&prefix))) {
+        sl_key key;
+        sl_object *object;
+        sl_key_decode(sl_str_of(item->bytes + prefix.size, item->key_size - prefix.size), &key);
+        ok = select_item(store, cls, item, &key, selection, nodes, &object, st);
+        more = ok && visit(visit_ctx, &key, nodes);
+        sl_object_free(alloc, object);
+        item = sl_memory_tree_seek(&tree, sl_memory_item_key(item), true);
+    }
+    sl_memory_tree_release(alloc, &tree);
+    sl_delete(alloc, nodes);
+    return ok;
+}
+
 static bool count_key(void *ctx, const sl_key *key) {
     (void)key;
     ++*(uint64_t *)ctx;
@@ -423,10 +474,12 @@ void sl_memory_source_init(sl_memory_store *store) {
         .class_erased = class_erased,
         .property_added = property_added,
         .property_erased = property_erased,
+        .property_indexed = property_indexed,
         .object_load = object_load,
         .object_save = object_save,
         .object_erase = object_erase,
         .object_scan = object_scan,
+        .object_select = object_select,
         .object_count = object_count,
         .referrers = referrers,
         .sequence_get = sequence_get,

@@ -118,6 +118,7 @@ static bool read_property(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_status 
     if (!property) return sl_fail_memory(st);
     property->retired = sqlite3_column_int(stmt, 9) != 0;
     read_key_type(sl_sqlite_column_str(stmt, 8), &property->target_key);
+    property->def.indexed = sqlite3_column_int(stmt, 10) && sl_property_can_index(&property->def);
     return true;
 }
 
@@ -142,7 +143,9 @@ static bool read_catalogue(sl_sqlite_store *store, sl_status *st) {
                    read_class, st) ||
         !read_rows(store,
                    "SELECT class, number, name, column_name, type, collection, nullable, target,"
-                   " target_key, retired FROM _sl_properties ORDER BY class, number",
+                   " target_key, retired, '_sl_index_' || class || '_' || number IN"
+                   " (SELECT name FROM sqlite_master WHERE type = 'index')"
+                   " FROM _sl_properties ORDER BY class, number",
                    read_property, st) ||
         !sl_sqlite_meta_int(store, next_class_name, &next, st)) {
         return false;
@@ -351,7 +354,7 @@ static void add_column_text(sl_sqlite_store *store, sl_buf *sql, const sl_cat_pr
 
 static void add_index_text(sl_sqlite_store *store, sl_buf *sql, const sl_cat_class *cls,
                            const sl_cat_property *property) {
-    if (!sl_sqlite_has_link_column(store, &property->def)) return;
+    if (!property->def.indexed && !sl_sqlite_has_link_column(store, &property->def)) return;
     sl_buf_text(sql, "; CREATE INDEX ");
     add_index_name(sql, cls, property);
     sl_buf_text(sql, " ON ");
@@ -467,6 +470,16 @@ bool sl_sqlite_property_added(void *ctx, const sl_class *cls, const sl_property 
     return record_property(store, cat, property, st);
 }
 
+static sl_cat_property *known_property(const sl_cat_class *cls, const sl_property *prop,
+                                       sl_status *st) {
+    sl_cat_property *property = sl_cat_class_find(cls, prop->name);
+    if (!property) {
+        sl_fail(st, SL_ERR_INTERNAL, "", "class %.*s: the store does not know %.*s",
+                (int)cls->def.name.size, cls->def.name.data, (int)prop->name.size, prop->name.data);
+    }
+    return property;
+}
+
 static bool drop_column(sl_sqlite_store *store, const sl_cat_class *cls,
                         const sl_cat_property *property, sl_status *st) {
     sl_buf sql;
@@ -480,6 +493,28 @@ static bool drop_column(sl_sqlite_store *store, const sl_cat_class *cls,
     return run_ddl(store, &sql, st);
 }
 
+/* The name says what the index is of, so that the file needs no other note of it. */
+bool sl_sqlite_property_indexed(void *ctx, const sl_class *cls, const sl_property *prop,
+                                bool indexed, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!schema_step(store, st)) return false;
+    sl_cat_class *cat = sl_sqlite_class_of(store, cls, st);
+    sl_cat_property *property = cat ? known_property(cat, prop, st) : NULL;
+    if (!property) return false;
+    sl_sqlite_class_reset(store, cat);
+    property->def.indexed = indexed;
+    if (cat->table.size == 0 || cat->pending) return true;
+    sl_buf sql;
+    sl_buf_init(&sql, &store->alloc);
+    if (indexed) {
+        add_index_text(store, &sql, cat, property);
+    } else {
+        sl_buf_text(&sql, "DROP INDEX IF EXISTS ");
+        add_index_name(&sql, cat, property);
+    }
+    return run_ddl(store, &sql, st);
+}
+
 /* A column goes with its content. A member of embedded objects stays where it was written until
  * those objects are saved again, so its name is not given to another property. */
 bool sl_sqlite_property_erased(void *ctx, const sl_class *cls, const sl_property *prop,
@@ -487,12 +522,8 @@ bool sl_sqlite_property_erased(void *ctx, const sl_class *cls, const sl_property
     sl_sqlite_store *store = ctx;
     if (!schema_step(store, st)) return false;
     sl_cat_class *cat = sl_sqlite_class_of(store, cls, st);
-    sl_cat_property *property = cat ? sl_cat_class_find(cat, prop->name) : NULL;
-    if (!cat) return false;
-    if (!property) {
-        return sl_fail(st, SL_ERR_INTERNAL, "", "class %.*s: the store does not know %.*s",
-                       (int)cls->name.size, cls->name.data, (int)prop->name.size, prop->name.data);
-    }
+    sl_cat_property *property = cat ? known_property(cat, prop, st) : NULL;
+    if (!property) return false;
     sl_sqlite_class_reset(store, cat);
     bool retire = cat->table.size == 0;
     if (!retire && !cat->pending && !drop_column(store, cat, property, st)) return false;

@@ -21,6 +21,10 @@ sl_sqlite_class *sl_sqlite_class_extra(sl_sqlite_store *store, sl_cat_class *cls
 /* Throws the statements away. */
 void sl_sqlite_class_reset(sl_sqlite_store *store, sl_cat_class *cls);
 
+/* First lines of every function on objects: the class as stored, its table made if it was pending.
+ * NULL with SL_ERR_INTERNAL for an embedded class, which has none. */
+sl_cat_class *sl_sqlite_table_of(sl_sqlite_store *store, const sl_class *cls, sl_status *st);
+
 /* True if the property links to an embedded class. */
 bool sl_sqlite_embeds(const sl_sqlite_store *store, const sl_property *property);
 /* True if the property has a column of its own for links. */
@@ -40,5 +44,11 @@ bool sl_sqlite_property_added(void *ctx, const sl_class *cls, const sl_property 
                               sl_status *st);
 bool sl_sqlite_property_erased(void *ctx, const sl_class *cls, const sl_property *prop,
                                sl_status *st);
+bool sl_sqlite_property_indexed(void *ctx, const sl_class *cls, const sl_property *prop,
+                                bool indexed, sl_status *st);
+
+/* sqlite_select.c: object_select of the source. */
+bool sl_sqlite_object_select(void *ctx, const sl_class *cls, const sl_selection *selection,
+                             sl_row_visitor visit, void *visit_ctx, sl_status *st);
 
 #endif

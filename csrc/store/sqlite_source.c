@@ -112,8 +112,7 @@ static sl_sqlite_class *need_extra(sl_sqlite_store *store, sl_cat_class *cls, sl
     return extra;
 }
 
-/* First lines of every function on objects: the class as stored, which must have a table. */
-static sl_cat_class *table_of(sl_sqlite_store *store, const sl_class *cls, sl_status *st) {
+sl_cat_class *sl_sqlite_table_of(sl_sqlite_store *store, const sl_class *cls, sl_status *st) {
     if (!sl_sqlite_catalogue_need(store, st)) return NULL;
     sl_cat_class *cat = sl_sqlite_class_of(store, cls, st);
     if (!cat) return NULL;
@@ -178,7 +177,7 @@ static bool save_row(sl_sqlite_store *store, sqlite3_stmt *stmt, bool *added, sl
 static bool object_save(void *ctx, const sl_class *cls, const sl_object *object, sl_status *st) {
     sl_sqlite_store *store = ctx;
     if (!sl_sqlite_changing(store, st)) return false;
-    sl_cat_class *cat = table_of(store, cls, st);
+    sl_cat_class *cat = sl_sqlite_table_of(store, cls, st);
     sl_sqlite_class *extra = cat ? need_extra(store, cat, st) : NULL;
     if (!extra) return false;
     sqlite3_stmt *stmt = class_statement(store, cat, &extra->save, save_text, st);
@@ -195,7 +194,7 @@ static bool object_save(void *ctx, const sl_class *cls, const sl_object *object,
 static bool object_erase(void *ctx, const sl_class *cls, const sl_key *key, sl_status *st) {
     sl_sqlite_store *store = ctx;
     if (!sl_sqlite_changing(store, st)) return false;
-    sl_cat_class *cat = table_of(store, cls, st);
+    sl_cat_class *cat = sl_sqlite_table_of(store, cls, st);
     sl_sqlite_class *extra = cat ? need_extra(store, cat, st) : NULL;
     return extra && erase_row(store, cat, extra, key, st) &&
            (!extra->links_inside || sl_sqlite_links_clear(store, cat, key, st));
@@ -223,7 +222,7 @@ static bool object_load(void *ctx, const sl_class *cls, const sl_key *key, sl_ob
                         bool *found, sl_status *st) {
     sl_sqlite_store *store = ctx;
     if (!sl_sqlite_reading(store, st)) return false;
-    sl_cat_class *cat = table_of(store, cls, st);
+    sl_cat_class *cat = sl_sqlite_table_of(store, cls, st);
     sl_sqlite_class *extra = cat ? need_extra(store, cat, st) : NULL;
     if (!extra) return false;
     sqlite3_stmt *stmt = class_statement(store, cat, &extra->load, load_text, st);
@@ -244,7 +243,7 @@ static bool object_scan(void *ctx, const sl_class *cls, sl_key_visitor visit, vo
                         sl_status *st) {
     sl_sqlite_store *store = ctx;
     if (!sl_sqlite_reading(store, st)) return false;
-    sl_cat_class *cat = table_of(store, cls, st);
+    sl_cat_class *cat = sl_sqlite_table_of(store, cls, st);
     sqlite3_stmt *stmt = cat ? select_keys(store, cat, NULL, NULL, st) : NULL;
     if (!stmt) return false;
     int rc = SQLITE_ROW, type = cat->def.key_type;
@@ -264,7 +263,7 @@ static bool object_scan(void *ctx, const sl_class *cls, sl_key_visitor visit, vo
 static bool object_count(void *ctx, const sl_class *cls, uint64_t *count, sl_status *st) {
     sl_sqlite_store *store = ctx;
     if (!sl_sqlite_reading(store, st)) return false;
-    sl_cat_class *cat = table_of(store, cls, st);
+    sl_cat_class *cat = sl_sqlite_table_of(store, cls, st);
     sqlite3_stmt *stmt = cat ? select_keys(store, cat, "count(*)", NULL, st) : NULL;
     if (!stmt) return false;
     int rc = sqlite3_step(stmt);
@@ -410,10 +409,12 @@ void sl_sqlite_source_init(sl_sqlite_store *store) {
         .class_erased = sl_sqlite_class_erased,
         .property_added = sl_sqlite_property_added,
         .property_erased = sl_sqlite_property_erased,
+        .property_indexed = sl_sqlite_property_indexed,
         .object_load = object_load,
         .object_save = object_save,
         .object_erase = object_erase,
         .object_scan = object_scan,
+        .object_select = sl_sqlite_object_select,
         .object_count = object_count,
         .referrers = referrers,
         .sequence_get = sequence_get,

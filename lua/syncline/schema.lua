@@ -9,6 +9,7 @@ local TYPES = {
 }
 local TYPE_LIST = "int, bool, string, binary, timestamp, float, double, decimal, objectid, uuid, mixed"
 local KEY_TYPES = { int = true, string = true, objectid = true, uuid = true }
+local INDEX_TYPES = { int = true, bool = true, string = true, timestamp = true, objectid = true, uuid = true, mixed = true }
 local COLLECTIONS = { ["[]"] = "list", ["<>"] = "set", ["{}"] = "dictionary" }
 
 local PROPERTY_FIELDS = { name = true, type = true, class = true, default = true, indexed = true, optional = true,
@@ -22,7 +23,7 @@ local CLASS_FIELDS = { name = true, primary_key = true, embedded = true, asymmet
 ---@field nullable boolean whether the value, or an element, may be null
 ---@field target string|nil class of a link or embedded object
 ---@field default any value, or function that returns one, for new objects
----@field indexed boolean|nil
+---@field indexed boolean|nil the file keeps an index for `results:where`
 
 ---@class syncline.Class
 ---@field name string
@@ -75,11 +76,15 @@ local function normalise_property(class_name, name, spec)
     elseif not TYPES[base] then
         target, base = base, "link"
     end
+    if spec.indexed and not (INDEX_TYPES[base] and collection == "single") then
+        fail("%s: a property of type '%s' cannot be indexed (int, bool, string, timestamp, objectid, uuid and mixed can)",
+            where, spec.type)
+    end
     local nullable = optional or base == "mixed"
     if base == "link" then nullable = collection == "single" or collection == "dictionary" end
     return {
         name = name, type = base, collection = collection, nullable = nullable, target = target,
-        default = spec.default, indexed = spec.indexed or nil, primary_key = spec.primary_key,
+        default = spec.default, indexed = spec.indexed and true or nil, primary_key = spec.primary_key,
     }
 end
 

@@ -1,0 +1,263 @@
+#include "query/query.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "query/plan.h"
+#include "realm/read.h"
+
+/* --- rows that were found --- */
+
+/* `values` are in the order of query->orders. */
+typedef struct row {
+    sl_key key;
+    const sl_order *orders;
+    uint32_t order_count;
+    const sl_value *values;
+} row;
+
+static int compare_values(const row *x, const sl_value *b) {
+    for (uint32_t i = 0; i < x->order_count; i++) {
+        int order = sl_value_cmp(&x->values[i], &b[i]);
+        if (order) return x->orders[i].descending ? -order : order;
+    }
+    return 0;
+}
+
+static int compare_rows(const void *a, const void *b) {
+    const row *x = a, *y = b;
+    int order = compare_values(x, y->values);
+    return order ? order : sl_key_cmp(&x->key, &y->key);
+}
+
+/* What one run gathers. With a limit, `rows` holds at most twice as many and is cut back when it is
+ * full; `cut` tells that rows[limit - 1] is the last that matters. */
+typedef struct run {
+    sl_realm *realm;
+    const sl_query *query;
+    const sl_plan *plan;
+    sl_status *st;
+    bool failed, cut, counting;
+    uint64_t found;
+    sl_arena arena;
+    sl_value *values; /* of the row that is looked at */
+    row *rows;
+    size_t count, capacity;
+} run;
+
+static bool fail(run *r) {
+    r->failed = true;
+    return false;
+}
+
+static void sort_rows(run *r) {
+    if (r->count) qsort(r->rows, r->count, sizeof *r->rows, compare_rows);
+    if (r->query->limit && r->count > r->query->limit) r->count = (size_t)r->query->limit;
+}
+
+static bool grow(run *r) {
+    size_t limit = r->query->limit < SIZE_MAX / 4 ? (size_t)r->query->limit : 0;
+    if (limit && r->count >= 2 * limit && r->count >= 64) {
+        sort_rows(r);
+        r->cut = true;
+    }
+    if (r->count < r->capacity) return true;
+    size_t capacity = r->capacity ? r->capacity * 2 : 64;
+    row *rows = sl_resize(r->arena.alloc, r->rows, capacity * sizeof *rows);
+    if (!rows) return false;
+    r->rows = rows;
+    r->capacity = capacity;
+    return true;
+}
+
+static bool copy_value(run *r, sl_value *to, const sl_value *from) {
+    *to = *from;
+    if (from->type == SL_TYPE_STRING || from->type == SL_TYPE_BINARY) {
+        to->string = sl_arena_str(&r->arena, from->string);
+        return to->string.data || !to->string.size;
+    }
+    if (from->type != SL_TYPE_LINK) return true;
+    sl_link *link = sl_arena_alloc(&r->arena, sizeof *link);
+    if (!link) return false;
+    *link = *from->link;
+    to->link = link;
+    link->class_name = sl_arena_str(&r->arena, link->class_name);
+    if (link->key.type == SL_TYPE_STRING) {
+        link->key.string = sl_arena_str(&r->arena, link->key.string);
+        if (link->key.string.size && !link->key.string.data) return false;
+    }
+    return link->class_name.data || !link->class_name.size;
+}
+
+static bool keep(run *r, const sl_key *key) {
+    const sl_query *query = r->query;
+    row fresh = {*key, query->orders, query->order_count, r->values};
+    if (r->cut && compare_rows(&fresh, &r->rows[query->limit - 1]) >= 0) return true;
+    if (!grow(r)) return false;
+    sl_value *values = sl_arena_alloc(&r->arena, (query->order_count + (size_t)1) * sizeof *values);
+    if (!values) return false;
+    for (uint32_t i = 0; i < query->order_count; i++)
+        if (!copy_value(r, &values[i], &r->values[i])) return false;
+    fresh.values = values;
+    if (key->type == SL_TYPE_STRING) {
+        fresh.key.string = sl_arena_str(&r->arena, key->string);
+        if (key->string.size && !fresh.key.string.data) return false;
+    }
+    r->rows[r->count++] = fresh;
+    return true;
+}
+
+/* --- looking at a row --- */
+
+static void key_value(const sl_key *key, sl_value *value) {
+    memset(value, 0, sizeof *value);
+    value->type = key->type;
+    switch (key->type) {
+    case SL_TYPE_INT:
+        value->integer = key->integer;
+        break;
+    case SL_TYPE_STRING:
+        value->string = key->string;
+        break;
+    case SL_TYPE_OBJECTID:
+        memcpy(value->objectid, key->objectid, sizeof key->objectid);
+        break;
+    case SL_TYPE_UUID:
+        memcpy(value->uuid, key->uuid, sizeof key->uuid);
+        break;
+    default:
+        break;
+    }
+}
+
+static void node_value(const sl_node *node, sl_value *value) {
+    static const int8_t types[] = {[SL_NODE_LIST] = SL_TYPE_LIST,
+                                   [SL_NODE_DICT] = SL_TYPE_DICTIONARY,
+                                   [SL_NODE_SET] = SL_TYPE_SET,
+                                   [SL_NODE_OBJECT] = SL_TYPE_OBJECT};
+    if (node->kind == SL_NODE_VALUE)
+        *value = node->value;
+    else
+        *value = (sl_value){.type = types[node->kind]};
+}
+
+static void value_of(const sl_key *key, const sl_node *const *nodes, uint32_t column,
+                     sl_value *value) {
+    if (column == SL_KEY_SLOT)
+        key_value(key, value);
+    else
+        node_value(nodes[column], value);
+}
+
+/* A link whose target is gone counts as null; whether it is gone is only asked when it matters. */
+static bool holds(run *r, const sl_condition *condition, const sl_value *value, bool *yes) {
+    *yes = sl_condition_holds(condition, value);
+    if (value->type != SL_TYPE_LINK) return true;
+    sl_value null = {.type = SL_TYPE_NULL};
+    bool if_gone = sl_condition_holds(condition, &null), exists;
+    if (*yes == if_gone) return true;
+    const sl_link *link = value->link;
+    if (!sl_realm_class(r->realm, link->class_name))
+        exists = false;
+    else if (!sl_realm_exists(r->realm, link->class_name, &link->key, &exists, r->st))
+        return fail(r);
+    if (!exists) *yes = if_gone;
+    return true;
+}
+
+static bool look(void *ctx, const sl_key *key, const sl_node *const *nodes) {
+    run *r = ctx;
+    const sl_query *query = r->query;
+    bool yes = true;
+    for (uint32_t i = 0; yes && i < query->condition_count; i++) {
+        sl_value value;
+        value_of(key, nodes, r->plan->condition_columns[i], &value);
+        if (!holds(r, &query->conditions[i], &value, &yes)) return false;
+    }
+    if (!yes) return true;
+    r->found++;
+    if (r->counting) return true;
+    for (uint32_t i = 0; i < query->order_count; i++)
+        value_of(key, nodes, r->plan->order_columns[i], &r->values[i]);
+    if (keep(r, key)) return true;
+    sl_fail_memory(r->st);
+    return fail(r);
+}
+
+static bool gather(run *r, sl_realm *realm, const sl_query *query, sl_status *st) {
+    sl_arena_init(&r->arena, query->alloc);
+    sl_plan plan;
+    const sl_class *cls = sl_realm_class(realm, query->class_name);
+    r->realm = realm;
+    r->query = query;
+    r->plan = &plan;
+    r->st = st;
+    r->values = sl_arena_alloc(&r->arena, (query->order_count + (size_t)1) * sizeof *r->values);
+    bool ok = (r->values && sl_plan_make(&plan, cls, query, &r->arena)) || sl_fail_memory(st);
+    ok =
+        ok && sl_realm_select(realm, query->class_name, &plan.selection, look, r, st) && !r->failed;
+    r->plan = NULL;
+    return ok;
+}
+
+static void run_free(run *r) {
+    sl_delete(r->arena.alloc, r->rows);
+    sl_arena_free(&r->arena);
+}
+
+/* --- the public functions --- */
+
+static bool check_order(const sl_class *cls, const sl_order *order, sl_status *st) {
+    sl_str name = order->property;
+    const sl_property *property = NULL;
+    if (!cls->has_key || !sl_str_eq(cls->key_name, name)) {
+        property = sl_class_find(cls, name);
+        if (!property)
+            return sl_fail(st, SL_ERR_USAGE, "QUERY", "class %.*s has no property '%.*s'",
+                           (int)cls->name.size, cls->name.data,
+                           name.size > 60 ? 60 : (int)name.size, name.data);
+    }
+    if (!property || (property->collection == SL_SINGLE && property->type != SL_TYPE_LINK))
+        return true;
+    return sl_fail(st, SL_ERR_USAGE, "QUERY",
+                   "class %.*s, property '%.*s': collections and objects have no order; give a "
+                   "function that compares",
+                   (int)cls->name.size, cls->name.data, (int)name.size, name.data);
+}
+
+bool sl_query_check(const sl_realm *realm, const sl_query *query, sl_status *st) {
+    const sl_class *cls = sl_realm_class(realm, query->class_name);
+    if (!cls)
+        return sl_fail(st, SL_ERR_USAGE, "QUERY", "there is no class '%.*s'",
+                       query->class_name.size > 60 ? 60 : (int)query->class_name.size,
+                       query->class_name.data);
+    for (uint32_t i = 0; i < query->condition_count; i++)
+        if (!sl_condition_check(cls, &query->conditions[i], st)) return false;
+    for (uint32_t i = 0; i < query->order_count; i++)
+        if (!check_order(cls, &query->orders[i], st)) return false;
+    return true;
+}
+
+bool sl_query_run(sl_realm *realm, const sl_query *query, sl_key_visitor visit, void *ctx,
+                  sl_status *st) {
+    if (!sl_query_check(realm, query, st)) return false;
+    run r = {0};
+    bool ok = gather(&r, realm, query, st);
+    if (ok) {
+        sort_rows(&r);
+        for (size_t i = 0; i < r.count && visit(ctx, &r.rows[i].key);)
+            i++;
+    }
+    run_free(&r);
+    return ok;
+}
+
+bool sl_query_count(sl_realm *realm, const sl_query *query, uint64_t *count, sl_status *st) {
+    if (!sl_query_check(realm, query, st)) return false;
+    if (!query->condition_count) return sl_realm_count(realm, query->class_name, count, st);
+    run r = {.counting = true};
+    bool ok = gather(&r, realm, query, st);
+    *count = r.found;
+    run_free(&r);
+    return ok;
+}
