@@ -131,7 +131,7 @@ SIM_CALLS = sl_file_member_upload sl_server_history_integrate sl_server_history_
   sl_upload_entry_write sl_order_entries
 SIM = $(BUILD)/simulator/run_sim
 SIM_SRC = $(filter-out %_test.c,$(wildcard spec/sim/*.c))
-$(SIM): $(SIM_SRC) $(wildcard spec/sim/*.h) $(LIB)
+$(SIM): $(SIM_SRC) $(wildcard spec/sim/*.h spec/support/*.h) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -Ispec/support $(SIM_SRC) $(SIM_CALLS:%=-Wl,--wrap=%) $(LIB) $(LDLIBS) -o $@
 

@@ -306,6 +306,19 @@ static void report_integration(sl_client_session *s, const sl_client_integration
     event->request = result->version;
 }
 
+/* A server that went back to a backup may have lost how far we had got with uploads that held no
+ * changeset. Those with one made a version; had it lost that, IDENT would have been refused (209,
+ * 211). So nothing has to be sent again, and what we know stays; within one binding it must not
+ * decrease (part 4, 3.6). */
+static void keep_progress(sl_client_session *s, sl_client_cursors *told) {
+    const sl_client_cursors *held = sl_client_history_cursors(s->history);
+    uint64_t before = s->binding.confirmed;
+    if (told->ul_cv > before) s->binding.confirmed = told->ul_cv;
+    if (told->ul_cv >= held->ul_cv || told->ul_cv < before) return;
+    told->ul_cv = held->ul_cv;
+    if (told->ul_sv < held->ul_sv) told->ul_sv = held->ul_sv;
+}
+
 static bool receive_download(sl_client_session *s, const sl_msg_download *msg, sl_status *st) {
     sl_client_connection *c = s->connection;
     if (!s->binding.ident_sent) return illegal(st, "DOWNLOAD before IDENT");
@@ -317,6 +330,7 @@ static bool receive_download(sl_client_session *s, const sl_msg_download *msg, s
     sl_client_download download = {.downloadable = msg->downloadable};
     download.cursors = (sl_client_cursors){msg->latest_sv, msg->latest_salt, msg->dl_sv,
                                            msg->dl_cv,     msg->ul_cv,       msg->ul_sv};
+    keep_progress(s, &download.cursors);
     sl_str bytes;
     if (!sl_body_open(&msg->body, c->options.max_inflated, &c->inflated, &bytes, st) ||
         !read_entries(c, bytes, &download, st) ||

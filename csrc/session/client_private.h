@@ -32,7 +32,8 @@ typedef struct sl_client_binding {
     bool error_received, unbound_received;
     bool broken; /* a message of the server was left out: it can only be ended, even if the session
                   * has come back to life meanwhile */
-    int failure; /* error number of a failed integration, 0 = none */
+    uint64_t confirmed; /* greatest upload client version the server told of */
+    int failure;        /* error number of a failed integration, 0 = none */
     bool failure_sent;
     char failure_text[240];
 } sl_client_binding;

@@ -86,7 +86,8 @@ sl_server_file *sl_sim_server(sl_sim *sim);
 bool sl_sim_server_wrote(sl_sim *sim, sl_status *st);
 /* The state of a realm as text, appended to `out`. */
 bool sl_sim_state(sl_sim *sim, int who, sl_buf *out, sl_status *st);
-/* Whether the realms of all clients equal the server's. */
+/* Whether the realms of all clients equal the server's, but for objects of asymmetric classes,
+ * which only the server keeps. */
 bool sl_sim_equal(sl_sim *sim, bool *equal, sl_status *st);
 /* Client resets a client has been through. */
 uint64_t sl_sim_resets(const sl_sim *sim, int client);

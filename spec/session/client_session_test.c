@@ -269,6 +269,31 @@ static void rules_for_downloads_are_checked_against_earlier_ones(void **state) {
     }
 }
 
+static void progress_that_a_restored_server_has_forgotten_is_kept(void **state) {
+    client_rig *rig = *state;
+    rig_start(rig, "/test", true);
+    rig_bind_new(rig);
+    rig_give(rig, "download 1 5 0 5 9 3 5 0 0 12 0\n5 0 1 3 0 0 ");
+    assert_int_equal(sl_client_history_cursors(rig->file.history)->ul_cv, 3);
+    rig_stop(rig);
+    rig_start(rig, "/test", true);
+    rig_connect(rig, 14);
+    rig_expect(rig, "bind 1 5 0 0 0\n/test");
+    rig_expect(rig, "ident 1 2 77 5 0 5 9\n");
+    rig_give(rig, "download 1 6 0 6 9 0 0 0 0 12 0\n6 0 1 3 0 0 ");
+    assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, NULL), 0);
+    const sl_client_cursors *known = sl_client_history_cursors(rig->file.history);
+    assert_int_equal(known->dl_sv, 6);
+    assert_int_equal(known->ul_cv, 3);
+    assert_int_equal(known->ul_sv, 5);
+    /* But not what it said since the session was bound. */
+    rig_give(rig, "download 1 6 0 6 9 2 2 0 0 0 0\n");
+    assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, NULL), 0);
+    rig_give(rig, "download 1 6 0 6 9 1 1 0 0 0 0\n");
+    assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, NULL), 1);
+    assert_int_equal(rig->closed, 1002);
+}
+
 static void a_changeset_that_does_not_apply_is_reported_to_both_sides(void **state) {
     client_rig *rig = *state;
     const sl_client_event *error = NULL;
@@ -690,6 +715,7 @@ int main(void) {
         T(an_unanswered_mark_is_asked_again_after_a_loss),
         T(illegal_messages_close_the_connection),
         T(rules_for_downloads_are_checked_against_earlier_ones),
+        T(progress_that_a_restored_server_has_forgotten_is_kept),
         T(a_changeset_that_does_not_apply_is_reported_to_both_sides),
         T(before_version_7_a_bad_changeset_closes_the_connection),
         T(a_transient_error_suspends_and_resumes_with_growing_delays),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "content.h"
 #include "random_program.h"
 #include "session/server_file_private.h"
 
@@ -71,7 +72,8 @@ static bool record_journal(sl_realm *realm, int64_t id, uint64_t chance, sl_stat
     return sl_record_list_insert(realm, &journal, (uint32_t)(chance % (size + 1)), &value, st);
 }
 
-static bool record_write(sl_realm *realm, int64_t id, int who, test_env *env, sl_status *st) {
+static bool record_write(const model *m, sl_realm *realm, int64_t id, int who, test_env *env,
+                         sl_status *st) {
     sl_key key = int_key(id), zero = int_key(0);
     sl_place author = {.class_name = SL_STR("Write"), .key = key, .property = SL_STR("author")};
     sl_place n = count_place("n");
@@ -79,14 +81,17 @@ static bool record_write(sl_realm *realm, int64_t id, int who, test_env *env, sl
     bool created;
     value.integer = who;
     if (!sl_realm_class(realm, SL_STR("Count")) &&
-        (!record_schema(realm, st) || !program_record_schema(realm, st)))
+        (!record_schema(realm, st) || !program_record_schema(realm, st) ||
+         !content_record_schema(realm, m->level, st)))
         return false;
     return sl_record_create(realm, SL_STR("Write"), &key, NULL, &created, st) &&
            sl_record_set(realm, &author, &value, false, st) &&
            sl_record_create(realm, SL_STR("Count"), &zero, NULL, &created, st) &&
            sl_record_add_integer(realm, &n, 1, st) &&
            record_journal(realm, id, test_random(env), st) &&
-           (test_random(env) % 3 == 0 || program_body(realm, env, st));
+           content_record_account(realm, m->level, id, st) &&
+           (test_random(env) % 3 == 0 || program_body(realm, env, st)) &&
+           (test_random(env) % 3 == 0 || content_body(realm, env, m->level, who, st));
 }
 
 static void refused(model *m, const char *what, const sl_status *st) {
@@ -118,7 +123,8 @@ void model_do_write(model *m, sl_sim *sim, const sim_step *s) {
         refused(m, "begin", &st);
         return;
     }
-    if (little ? !record_little(realm, &env, &st) : !record_write(realm, id, s->who, &env, &st)) {
+    if (little ? !record_little(realm, &env, &st)
+               : !record_write(m, realm, id, s->who, &env, &st)) {
         sl_client_history_rollback(history);
         refused(m, "write", &st);
         return;
@@ -146,7 +152,8 @@ void model_do_server_write(model *m, sl_sim *sim, const sim_step *s) {
         refused(m, "begin on the server", &st);
         return;
     }
-    if (!program_body(sl_server_file_realm(file), &env, &st)) {
+    if (!program_body(sl_server_file_realm(file), &env, &st) ||
+        !content_body(sl_server_file_realm(file), &env, m->level, -1, &st)) {
         sl_server_file_rollback_write(file);
         refused(m, "write on the server", &st);
         return;
@@ -304,6 +311,37 @@ static void check_writes(model *m, sl_sim *sim, int64_t *present) {
     }
 }
 
+static int by_number(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The objects without key and the events of the transactions. A client reset makes objects without
+ * key anew (part 4, 12.4). */
+static void check_accounts(model *m, sl_sim *sim) {
+    sl_realm *realm = sl_server_file_realm(sl_sim_server(sim));
+    size_t count = 0, accounted = 0, there = 0;
+    int64_t *numbers = content_loose_numbers(realm, &count);
+    qsort(numbers, count, sizeof *numbers, by_number);
+    for (size_t i = 0; i < count; i++) {
+        if (numbers[i] <= 0) continue;
+        accounted++;
+        if (i > 0 && numbers[i] == numbers[i - 1] && m->restores == 0)
+            model_violated(m, "the object without key of write %lld is there twice",
+                           (long long)numbers[i]);
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        bool here = server_has(sim, m->writes[i].id);
+        there += here;
+        if (m->level >= LEVEL_ASYMMETRIC && here != content_has_event(realm, m->writes[i].id))
+            model_violated(m, "write %lld is %s, its event not", (long long)m->writes[i].id,
+                           here ? "there" : "lost");
+    }
+    if (accounted != there && m->restores == 0)
+        model_violated(m, "%zu objects without key after %zu writes", accounted, there);
+    free(numbers);
+}
+
 static int64_t number_at(sl_realm *realm, const sl_place *place, bool size) {
     sl_view view;
     bool found = false;
@@ -358,6 +396,7 @@ void model_check(model *m, sl_sim *sim) {
     if (!equal) model_violated(m, "the copies differ");
     check_writes(m, sim, &present);
     check_numbers(m, sim, present);
+    check_accounts(m, sim);
     check_memory(m, sim);
     check_idents(m, sim);
 }

@@ -35,10 +35,12 @@ typedef struct model {
     size_t ident_count, ident_capacity;
     model_seen seen[SL_SIM_MAX_CLIENTS];
     int64_t next_id;
+    int level; /* of the content (content.h) */
     int restores;
     bool faults; /* disks failed or were full: errors of storage are to be expected */
     bool crashes;
-    char why[400]; /* first violation; "" = none */
+    bool old_versions; /* clients spoke older protocols */
+    char why[400];     /* first violation; "" = none */
     size_t messages;
 } model;
 

@@ -1,5 +1,7 @@
 #include "program.h"
 
+#include "content.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +125,8 @@ void program_make(program *p, uint64_t seed) {
                            : (size_t)(600 + below(&random, 1200));
     p->fast_commits = below(&random, 3) == 0;
     p->buffer = below(&random, 3) ? 65536 : (size_t)(300 + below(&random, 2000));
+    static const int levels[] = {LEVEL_BASE, LEVEL_ASYMMETRIC, LEVEL_NESTED, LEVEL_NESTED};
+    p->level = levels[below(&random, 4)];
     p->jitter = below(&random, 2) ? 3 : 1 + below(&random, 60);
     p->steps = calloc(p->count, sizeof *p->steps);
     if (!p->steps) abort();
@@ -151,8 +155,10 @@ static const char *const names[STEP_KINDS] = {
     "clock", "version",      "link",   "backup",   "restore"};
 
 void program_print(const program *p, FILE *out) {
-    fprintf(out, "seed %" PRIu64 ": %d clients, %s commits, buffers of %zu bytes, %zu steps\n",
-            p->seed, p->clients, p->fast_commits ? "fast" : "durable", p->buffer, p->count);
+    fprintf(out,
+            "seed %" PRIu64 ": %d clients, level %d, %s commits, buffers of %zu bytes, %zu steps\n",
+            p->seed, p->clients, p->level, p->fast_commits ? "fast" : "durable", p->buffer,
+            p->count);
     for (size_t i = 0; i < p->count; i++) {
         const sim_step *s = &p->steps[i];
         fprintf(out, "  %3zu %s", i, names[s->kind]);

@@ -43,6 +43,7 @@ typedef struct sim_step {
 typedef struct program {
     uint64_t seed;
     int clients;
+    int level; /* of the content (content.h) */
     bool fast_commits;
     size_t buffer;
     int64_t jitter;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "content.h"
 #include "model.h"
 #include "mutation.h"
 #include "protocol/errors.h"
@@ -33,6 +34,8 @@ static bool explained(const run_world *w, const sl_client_error *error) {
     case SL_ERR_SESSION:
         if (error->client_reset) return m->restores > 0 && error->code != 212;
         if (m->restores > 0 && error->code >= 208 && error->code <= 211) return true;
+        if (m->old_versions && (error->code == 201 || strcmp(error->name, "protocol too old") == 0))
+            return true;
         return error->try_again && (m->faults || m->crashes);
     case SL_ERR_CONNECTION:
         return error->try_again;
@@ -135,6 +138,7 @@ static void do_step(run_world *w, const sim_step *s, sl_status *st) {
         sl_sim_set_clock(sim, s->who, s->b, st);
         break;
     case STEP_VERSION:
+        if (s->a < m->level) m->old_versions = true;
         sl_sim_set_version(sim, s->who, s->a, st);
         break;
     case STEP_LINK:
@@ -154,8 +158,18 @@ static void show_step(const run_world *w, size_t i) {
     program_print(&one, w->log);
 }
 
+/* Clients that could not read the realm are replaced by newer ones. */
+static bool upgrade(run_world *w, sl_status *st) {
+    for (int i = 0; i < w->program->clients; i++)
+        if (!sl_sim_set_version(w->sim, i, 0, st) ||
+            !sl_sim_cut_link(w->sim, i, SL_SIM_CUT_BOTH, 0, st))
+            return false;
+    return true;
+}
+
 static void end(run_world *w, sl_status *st) {
     bool quiet = false;
+    if (w->model.old_versions && !upgrade(w, st)) return;
     if (!sl_sim_settle(w->sim, QUIET_LIMIT_MS, &quiet, st)) return;
     model_look(&w->model, w->sim);
     if (!quiet) {
@@ -172,7 +186,7 @@ static void end(run_world *w, sl_status *st) {
 }
 
 void run_program(const program *p, FILE *log, run_result *result) {
-    run_world w = {.program = p, .log = log};
+    run_world w = {.program = p, .log = log, .model = {.level = p->level}};
     sl_status st = SL_STATUS_INIT;
     sl_sim_options options = {.seed = p->seed,
                               .clients = p->clients,

@@ -47,12 +47,13 @@ static inline void program_schema(client_file *file) {
 }
 
 /* Number of elements of a collection property; 0 when there is no such object. */
-static inline uint32_t program_size(sl_realm *realm, const sl_place *place) {
+static inline bool program_size(sl_realm *realm, const sl_place *place, uint32_t *size,
+                                sl_status *st) {
     sl_view view;
     bool found = false;
-    sl_status st = SL_STATUS_INIT;
-    if (!sl_realm_get(realm, place, &view, &found, &st)) file_fatal("get", &st);
-    return found ? view.size : 0;
+    if (!sl_realm_get(realm, place, &view, &found, st)) return false;
+    *size = found ? view.size : 0;
+    return true;
 }
 
 static inline sl_value program_int(test_env *env) {
@@ -68,7 +69,8 @@ static inline sl_value program_string(test_env *env) {
 
 static inline bool program_list(sl_realm *realm, test_env *env, const sl_place *place,
                                 const sl_value *value, sl_status *st) {
-    uint32_t size = program_size(realm, place);
+    uint32_t size;
+    if (!program_size(realm, place, &size, st)) return false;
     uint64_t dice = test_random(env) % 10;
     if (size == 0 || dice < 5)
         return sl_record_list_insert(realm, place, (uint32_t)(test_random(env) % (size + 1)), value,
