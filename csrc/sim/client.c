@@ -63,8 +63,7 @@ void sl_sim_client_stop(sl_sim_client *client, sl_memory_crash kind, int64_t sta
     sl_sim_reset_drop(client);
     client->phase = SL_SIM_NO_RESET;
     client->trap.set = false;
-    sl_memory_disk_fail(client->file.disk, 0);
-    sl_memory_disk_crash(client->file.disk, kind);
+    sl_sim_crash_disk(sim, client->file.disk, kind);
     sl_sim_file_close(&client->file);
     client->starts_at = starts_at;
 }

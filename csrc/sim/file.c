@@ -1,8 +1,14 @@
 #include "sim/file.h"
 
+sl_memory_disk *sl_sim_disk_new(const sl_alloc *alloc) {
+    sl_memory_disk *disk = sl_memory_disk_new(alloc);
+    if (disk) sl_memory_disk_keep_unflushed(disk);
+    return disk;
+}
+
 bool sl_sim_file_open(sl_sim_file *file, const sl_sim_options *options,
                       const sl_client_history_options *history, int who, sl_status *st) {
-    if (!file->disk) file->disk = sl_memory_disk_new(options->alloc);
+    if (!file->disk) file->disk = sl_sim_disk_new(options->alloc);
     if (!file->disk) return sl_fail_memory(st);
     if (!sl_memory_disk_open(file->disk, &file->store, st)) return false;
     if (options->wrap) file->store = options->wrap(options->ctx, who, file->store);

@@ -14,6 +14,8 @@ typedef struct sl_sim_file {
     sl_client_history *history;
 } sl_sim_file;
 
+/* An empty disk that remembers what was not flushed; NULL without memory. `alloc` borrowed. */
+sl_memory_disk *sl_sim_disk_new(const sl_alloc *alloc);
 /* Opens what lies on the disk (which is made if there is none). `wrap` as in sl_sim_options, for
  * `who`; NULL is allowed. Nothing is open after a failure. */
 bool sl_sim_file_open(sl_sim_file *file, const sl_sim_options *options,

@@ -43,7 +43,7 @@ void sl_sim_server_start(sl_sim *sim) {
     sim->host.trouble = trouble;
     sl_server_file_options options = {
         .alloc = sim->options.alloc, .env = &sim->clock.env, .on_work = on_work, .ctx = sim};
-    if (!sim->disk) sim->disk = sl_memory_disk_new(sim->options.alloc);
+    if (!sim->disk) sim->disk = sl_sim_disk_new(sim->options.alloc);
     bool opened = sim->disk ? sl_memory_disk_open(sim->disk, &store, &st) : sl_fail_memory(&st);
     if (opened) {
         if (sim->options.wrap) store = sim->options.wrap(sim->options.ctx, SL_SIM_SERVER, store);
@@ -67,8 +67,7 @@ void sl_sim_server_stop(sl_sim *sim, sl_memory_crash kind, int64_t starts_at) {
         sl_sim_link_drop_peer(link, sim->now + (int64_t)(sl_sim_random(sim) % 100));
     }
     sim->trap.set = false;
-    sl_memory_disk_fail(sim->disk, 0);
-    sl_memory_disk_crash(sim->disk, kind);
+    sl_sim_crash_disk(sim, sim->disk, kind);
     sl_server_file_close(sim->file);
     sim->file = NULL;
     sim->works_at = SL_SIM_NEVER;

@@ -30,6 +30,15 @@ int64_t sl_sim_soon(sl_sim *sim) {
     return sim->now + (int64_t)(draw(&sim->random) % (uint64_t)(sim->options.jitter_ms + 1));
 }
 
+/* A disk has written what it was told to flush, and by chance some of what came after it. */
+void sl_sim_crash_disk(sl_sim *sim, sl_memory_disk *disk, sl_memory_crash kind) {
+    uint64_t chance = sl_sim_random(sim);
+    if (kind == SL_CRASH_POWER && (chance & 1))
+        sl_memory_disk_tear(disk, (size_t)((chance >> 1) % (sl_memory_disk_unflushed(disk) + 1)));
+    else
+        sl_memory_disk_crash(disk, kind);
+}
+
 static int64_t clock_wall(void *ctx) {
     const sl_sim_clock *clock = ctx;
     return clock->sim->options.start_ms + clock->sim->now + clock->skew;
@@ -147,13 +156,13 @@ static int64_t next_time(const sl_sim *sim) {
 
 /* A crash that was due in the middle of a storage operation. */
 static void spring_traps(sl_sim *sim) {
-    if (sim->trap.set && sim->file && sl_memory_disk_operations(sim->disk) >= sim->trap.operation) {
+    if (sim->trap.set && sl_memory_disk_operations(sim->disk) >= sim->trap.operation) {
         sl_sim_log(sim, "server: crashes in the middle of a storage operation");
         sl_sim_server_stop(sim, sim->trap.kind, sim->now + 200);
     }
     for (int i = 0; i < sim->client_count; i++) {
         sl_sim_client *client = &sim->clients[i];
-        if (!client->trap.set || !client->connection ||
+        if (!client->trap.set ||
             sl_memory_disk_operations(client->file.disk) < client->trap.operation)
             continue;
         sl_sim_log(sim, "client %d: crashes in the middle of a storage operation", i);
@@ -222,6 +231,7 @@ bool sl_sim_quiet(sl_sim *sim) {
 }
 
 static void end_faults(sl_sim *sim) {
+    spring_traps(sim);
     if (sim->server_starts_at < SL_SIM_NEVER) sim->server_starts_at = sim->now;
     sim->trap.set = false;
     sl_memory_disk_fail(sim->disk, 0);
@@ -475,6 +485,10 @@ static sl_memory_disk *disk_of(sl_sim *sim, int who) {
     return who == SL_SIM_SERVER ? sim->disk : sim->clients[who].file.disk;
 }
 
+static sl_sim_trap *trap_of(sl_sim *sim, int who) {
+    return who == SL_SIM_SERVER ? &sim->trap : &sim->clients[who].trap;
+}
+
 bool sl_sim_crash(sl_sim *sim, int who, sl_memory_crash kind, int64_t down_ms, sl_status *st) {
     if (!is_somebody(sim, who, st)) return false;
     if (who == SL_SIM_SERVER) {
@@ -491,15 +505,17 @@ bool sl_sim_crash(sl_sim *sim, int who, sl_memory_crash kind, int64_t down_ms, s
 
 bool sl_sim_crash_at(sl_sim *sim, int who, uint64_t nth, sl_memory_crash kind, sl_status *st) {
     if (!is_somebody(sim, who, st)) return false;
+    spring_traps(sim);
     sl_memory_disk *disk = disk_of(sim, who);
-    sl_sim_trap *trap = who == SL_SIM_SERVER ? &sim->trap : &sim->clients[who].trap;
-    *trap = (sl_sim_trap){true, sl_memory_disk_operations(disk) + nth, kind};
-    sl_memory_disk_fail(disk, nth);
+    *trap_of(sim, who) = (sl_sim_trap){true, sl_memory_disk_operations(disk) + nth, kind};
+    sl_memory_disk_die(disk, nth, sl_sim_random(sim) & 1);
     return true;
 }
 
 bool sl_sim_fail_at(sl_sim *sim, int who, uint64_t nth, sl_status *st) {
     if (!is_somebody(sim, who, st)) return false;
+    spring_traps(sim);
+    trap_of(sim, who)->set = false;
     sl_memory_disk_fail(disk_of(sim, who), nth);
     return true;
 }

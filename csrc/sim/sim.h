@@ -128,9 +128,12 @@ bool sl_sim_pause(sl_sim *sim, int client, bool paused, sl_status *st);
 
 /* ---- machines -------------------------------------------------------------------------------- */
 
-/* The process or the machine of `who` ends now and starts again after `down_ms`. */
+/* The process or the machine of `who` ends now and starts again after `down_ms`. A loss of power
+ * takes what was not flushed: all of it, or, by chance, the commits from one of them on (stores
+ * write in order, so no other part can be missing). */
 bool sl_sim_crash(sl_sim *sim, int who, sl_memory_crash kind, int64_t down_ms, sl_status *st);
-/* The same in the middle of the `nth` storage operation from now. */
+/* The same in the middle of the `nth` storage operation from now. If that is a commit, chance
+ * decides whether it has happened; nobody was told. */
 bool sl_sim_crash_at(sl_sim *sim, int who, uint64_t nth, sl_memory_crash kind, sl_status *st);
 /* The `nth` storage operation from now fails once; 0 takes it back. */
 bool sl_sim_fail_at(sl_sim *sim, int who, uint64_t nth, sl_status *st);

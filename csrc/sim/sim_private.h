@@ -102,6 +102,8 @@ struct sl_sim {
 
 uint64_t sl_sim_random(sl_sim *sim);
 void sl_sim_clock_init(sl_sim_clock *clock, const sl_sim *sim, uint64_t seed);
+/* Ends what a crash of this kind ends on a disk. */
+void sl_sim_crash_disk(sl_sim *sim, sl_memory_disk *disk, sl_memory_crash kind);
 /* A moment after now, within the jitter. */
 int64_t sl_sim_soon(sl_sim *sim);
 #if defined(__GNUC__)

@@ -27,7 +27,14 @@ struct sl_memory_disk {
     uint32_t refs;                 /* the maker's, and the open store's */
     struct sl_memory_store *store; /* the open one, or NULL */
     sl_memory_tree committed, durable;
+    /* States between `durable` (left out) and `committed` (the last one), oldest first; only while
+     * `keeps_unflushed`. */
+    sl_memory_tree *unflushed;
+    size_t unflushed_count, unflushed_capacity;
+    bool keeps_unflushed;
     uint64_t operations, fail_at; /* fail_at: number of the operation, 0 = none */
+    bool dies, dead;              /* that operation is the machine's last; it was */
+    bool last_commit_stays;
     uint64_t limit;
     sl_state_facts kept; /* the kept state, `kept_bytes` its segments */
     sl_buf kept_bytes;

@@ -22,12 +22,33 @@ sl_memory_disk *sl_memory_disk_new(const sl_alloc *alloc) {
     return disk;
 }
 
+/* Forgets all but the first `keep` states that were not flushed. */
+static void forget_unflushed(sl_memory_disk *disk, size_t keep) {
+    while (disk->unflushed_count > keep)
+        sl_memory_tree_release(&disk->alloc, &disk->unflushed[--disk->unflushed_count]);
+}
+
+/* Without memory the state cannot come out of a loss of power by itself, which is no failure. */
+static void remember_unflushed(sl_memory_disk *disk) {
+    if (!disk->keeps_unflushed) return;
+    if (disk->unflushed_count == disk->unflushed_capacity) {
+        size_t capacity = disk->unflushed_capacity ? disk->unflushed_capacity * 2 : 8;
+        void *grown = sl_resize(&disk->alloc, disk->unflushed, capacity * sizeof *disk->unflushed);
+        if (!grown) return;
+        disk->unflushed = grown;
+        disk->unflushed_capacity = capacity;
+    }
+    disk->unflushed[disk->unflushed_count++] = sl_memory_tree_share(&disk->committed);
+}
+
 void sl_memory_disk_free(sl_memory_disk *disk) {
     if (!disk || --disk->refs > 0) return;
     sl_alloc alloc = disk->alloc;
     sl_memory_tree_release(&alloc, &disk->committed);
     sl_memory_tree_release(&alloc, &disk->durable);
     sl_memory_disk_free_states(disk);
+    forget_unflushed(disk, 0);
+    sl_delete(&alloc, disk->unflushed);
     sl_delete(&alloc, disk);
 }
 
@@ -38,6 +59,7 @@ sl_memory_disk *sl_memory_disk_copy(const sl_memory_disk *disk) {
     if (!copy) return NULL;
     copy->committed = sl_memory_tree_share(&disk->committed);
     copy->durable = sl_memory_tree_share(&disk->committed);
+    copy->keeps_unflushed = disk->keeps_unflushed;
     return copy;
 }
 
@@ -50,18 +72,51 @@ static void reset_work(sl_memory_store *store) {
     store->schema_changed = false;
 }
 
-void sl_memory_disk_crash(sl_memory_disk *disk, sl_memory_crash kind) {
-    if (kind == SL_CRASH_POWER) {
-        sl_memory_tree_release(&disk->alloc, &disk->committed);
-        disk->committed = sl_memory_tree_share(&disk->durable);
-    }
-    sl_memory_disk_crash_states(disk, kind);
+static void lose_power(sl_memory_disk *disk, size_t keep) {
+    const sl_memory_tree *left = &disk->durable;
+    if (keep > disk->unflushed_count) keep = disk->unflushed_count;
+    if (keep > 0) left = &disk->unflushed[keep - 1];
+    sl_memory_tree_release(&disk->alloc, &disk->committed);
+    disk->committed = sl_memory_tree_share(left);
+    forget_unflushed(disk, keep);
+}
+
+static void come_back(sl_memory_disk *disk) {
+    disk->dead = disk->dies = false;
+    disk->fail_at = 0;
     if (!disk->store) return;
     reset_work(disk->store);
     disk->store->catalogue_stale = true;
 }
 
+void sl_memory_disk_crash(sl_memory_disk *disk, sl_memory_crash kind) {
+    if (kind == SL_CRASH_POWER) lose_power(disk, 0);
+    sl_memory_disk_crash_states(disk, kind);
+    come_back(disk);
+}
+
+void sl_memory_disk_keep_unflushed(sl_memory_disk *disk) {
+    disk->keeps_unflushed = true;
+}
+
+size_t sl_memory_disk_unflushed(const sl_memory_disk *disk) {
+    return disk->unflushed_count;
+}
+
+void sl_memory_disk_tear(sl_memory_disk *disk, size_t keep) {
+    lose_power(disk, keep);
+    sl_memory_disk_crash_states(disk, SL_CRASH_POWER);
+    come_back(disk);
+}
+
+void sl_memory_disk_die(sl_memory_disk *disk, uint64_t nth, bool stays) {
+    sl_memory_disk_fail(disk, nth);
+    disk->dies = nth != 0;
+    disk->last_commit_stays = stays;
+}
+
 void sl_memory_disk_fail(sl_memory_disk *disk, uint64_t nth) {
+    disk->dies = false;
     disk->fail_at = nth ? disk->operations + nth : 0;
 }
 
@@ -110,7 +165,8 @@ sl_memory_key sl_memory_key_2(char table, uint64_t first, uint64_t second) {
 
 bool sl_memory_step(sl_memory_store *store, sl_status *st) {
     sl_memory_disk *disk = store->disk;
-    if (++disk->operations != disk->fail_at) return true;
+    if (++disk->operations != disk->fail_at && !disk->dead) return true;
+    disk->dead = disk->dead || disk->dies;
     disk->fail_at = 0;
     return sl_fail(st, SL_ERR_STORAGE, "IO", "the storage failed at operation %llu, as planned",
                    (unsigned long long)disk->operations);
@@ -176,20 +232,32 @@ static bool begin(sl_store *base, sl_status *st) {
 }
 
 static void make_durable(sl_memory_disk *disk) {
+    forget_unflushed(disk, 0);
     sl_memory_tree_release(&disk->alloc, &disk->durable);
     disk->durable = sl_memory_tree_share(&disk->committed);
 }
 
-static bool commit(sl_store *base, bool durable, sl_status *st) {
-    sl_memory_store *store = self(base);
-    if (!sl_memory_change(store, st)) {
-        if (store->writing) reset_work(store);
-        return false;
-    }
+static void keep_work(sl_memory_store *store, bool durable) {
     sl_memory_disk *disk = store->disk;
     sl_memory_tree_release(&disk->alloc, &disk->committed);
     disk->committed = sl_memory_tree_share(&store->work);
-    if (durable) make_durable(disk);
+    if (durable)
+        make_durable(disk);
+    else
+        remember_unflushed(disk);
+}
+
+static bool commit(sl_store *base, bool durable, sl_status *st) {
+    sl_memory_store *store = self(base);
+    sl_memory_disk *disk = store->disk;
+    bool alive = !disk->dead;
+    if (!sl_memory_change(store, st)) {
+        if (store->writing && alive && disk->dead && disk->last_commit_stays)
+            keep_work(store, durable);
+        if (store->writing) reset_work(store);
+        return false;
+    }
+    keep_work(store, durable);
     store->writing = store->schema_changed = false;
     return true;
 }

@@ -31,6 +31,21 @@ typedef enum sl_memory_crash {
  * what its user remembers of it (schema, cursors) is out of date, so normally it is closed next. */
 void sl_memory_disk_crash(sl_memory_disk *disk, sl_memory_crash kind);
 
+/* A disk writes in order, as a write-ahead log does, but not only when it is told to: a loss of
+ * power may leave any number of the commits since the last durable one, the oldest first. From now
+ * on the disk remembers them (which costs memory until the next durable commit or sync). */
+void sl_memory_disk_keep_unflushed(sl_memory_disk *disk);
+/* How many it remembers; 0 if it does not. */
+size_t sl_memory_disk_unflushed(const sl_memory_disk *disk);
+/* SL_CRASH_POWER that leaves the first `keep` of them, all if there are not so many. */
+void sl_memory_disk_tear(sl_memory_disk *disk, size_t keep);
+
+/* The machine dies in the middle of the `nth` (1 = next) call of a function that can fail: that
+ * call and all later ones fail with SL_ERR_STORAGE "IO" until sl_memory_disk_crash or _tear. If it
+ * is a commit, `stays` decides whether it has happened although nobody was told; 0 = does not die.
+ */
+void sl_memory_disk_die(sl_memory_disk *disk, uint64_t nth, bool stays);
+
 /* From now on the `nth` (1 = next) call of a function that can fail fails once with SL_ERR_STORAGE
  * "IO", without any effect but that of a failed commit (rollback); 0 = no failure planned. */
 void sl_memory_disk_fail(sl_memory_disk *disk, uint64_t nth);

@@ -129,16 +129,14 @@ void model_do_write(model *m, sl_sim *sim, const sim_step *s) {
         refused(m, "write", &st);
         return;
     }
-    if (!sl_client_history_commit(history, &version, &st)) {
-        refused(m, "commit", &st);
-        return;
+    bool done = sl_client_history_commit(history, &version, &st);
+    if (!done) refused(m, "commit", &st);
+    if (!little && (done || m->dying[s->who])) {
+        m->writes = grow(m->writes, m->count, &m->capacity, sizeof *m->writes);
+        m->writes[m->count++] =
+            (model_write){.id = id, .client = s->who, .version = version, .unknown = !done};
     }
-    if (little) {
-        if (!sl_sim_wrote(sim, s->who, &st)) model_violated(m, "%s", st.message);
-        return;
-    }
-    m->writes = grow(m->writes, m->count, &m->capacity, sizeof *m->writes);
-    m->writes[m->count++] = (model_write){.id = id, .client = s->who, .version = version};
+    if (!done) return;
     if (!sl_sim_wrote(sim, s->who, &st)) model_violated(m, "%s", st.message);
 }
 
@@ -221,7 +219,8 @@ static void look_at_client(model *m, sl_sim *sim, int client) {
     *seen = now;
     for (size_t i = 0; i < m->count; i++) {
         model_write *w = &m->writes[i];
-        if (w->client == client && !w->lost && w->version <= now.uploaded) w->acknowledged = true;
+        if (w->client == client && !w->lost && !w->unknown && w->version <= now.uploaded)
+            w->acknowledged = true;
     }
 }
 
@@ -272,11 +271,25 @@ void model_on_restore(model *m, sl_sim *sim) {
     }
 }
 
+/* The commit of `w` failed: is it there nevertheless? Only a crash leaves that open. */
+static void resolve(model_write *w, sl_realm *realm, uint64_t version) {
+    sl_key key = int_key(w->id);
+    bool exists = false;
+    if (sl_realm_class(realm, SL_STR("Write")) &&
+        !sl_realm_exists(realm, SL_STR("Write"), &key, &exists, NULL))
+        return;
+    w->unknown = false;
+    w->lost = !exists;
+    w->version = version;
+}
+
 void model_after_crash(model *m, const program *p, int client, const sl_client_history *h) {
     uint64_t version = sl_client_history_version(h);
     model_seen *seen = &m->seen[client];
+    m->dying[client] = false;
     for (size_t i = 0; i < m->count; i++) {
         model_write *w = &m->writes[i];
+        if (w->client == client && w->unknown) resolve(w, sl_client_history_realm(h), version);
         if (w->client != client || w->version <= version || w->lost) continue;
         if (!p->fast_commits)
             model_violated(m, "client %d lost version %llu, which was durable", client,
@@ -305,7 +318,7 @@ static void check_writes(model *m, sl_sim *sim, int64_t *present) {
         if (there && w->lost)
             model_violated(m, "write %lld of client %d is there, but its machine never had it safe",
                            (long long)w->id, w->client);
-        if (!there && !w->lost && !w->may_lose)
+        if (!there && !w->lost && !w->may_lose && !w->unknown)
             model_violated(m, "write %lld of client %d (version %llu) is lost", (long long)w->id,
                            w->client, (ull)w->version);
     }

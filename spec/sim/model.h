@@ -14,6 +14,7 @@ typedef struct model_write {
     bool acknowledged; /* the client was told so */
     bool in_backup;
     bool lost;     /* its machine lost it before anybody heard of it: must not be there */
+    bool unknown;  /* the commit failed because the machine died: it may have happened */
     bool may_lose; /* was confirmed by a server that has been set back since */
 } model_write;
 
@@ -36,6 +37,7 @@ typedef struct model {
     model_seen seen[SL_SIM_MAX_CLIENTS];
     int64_t next_id;
     int level; /* of the content (content.h) */
+    bool dying[SL_SIM_MAX_CLIENTS]; /* a crash in the middle of a storage operation is planned */
     int restores;
     bool faults; /* disks failed or were full: errors of storage are to be expected */
     bool crashes;

@@ -93,6 +93,8 @@ static void do_step(run_world *w, const sim_step *s, sl_status *st) {
     if (s->kind >= STEP_CRASH && s->kind <= STEP_CRASH_AT) m->crashes = true;
     if (s->kind == STEP_FAIL_AT || s->kind == STEP_FULL || s->kind == STEP_CRASH_AT)
         m->faults = true;
+    if (s->who >= 0 && s->kind == STEP_CRASH_AT) m->dying[s->who] = true;
+    if (s->who >= 0 && s->kind == STEP_FAIL_AT) m->dying[s->who] = false;
     switch (s->kind) {
     case STEP_WRITE:
         model_do_write(m, sim, s);
