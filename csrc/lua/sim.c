@@ -291,10 +291,10 @@ static int sim_set_link(lua_State *L) {
 
 static int sim_set_version(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
-    int client = check_client(L, check(L), 2);
+    int who = check_who(L, check(L), 2);
     int version = (int)sl_lua_opt_int(L, 3, 2, 14, 0);
     lua_sim *self = enter(L);
-    return leave(L, self, sl_sim_set_version(self->sim, client, version, &st), &st);
+    return leave(L, self, sl_sim_set_version(self->sim, who, version, &st), &st);
 }
 
 static int sim_backup(lua_State *L) {

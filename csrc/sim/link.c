@@ -21,6 +21,7 @@ bool sl_sim_link_begin(sl_sim_client *client) {
     link->attempt = client->attempt;
     link->attached = true;
     link->version = client->version ? client->version : SL_PROTOCOL_MAX;
+    if (sim->version && sim->version < link->version) link->version = sim->version;
     link->opens_at = sim->now + 2 * client->link_options.latency_ms;
     link->client_lost_at = link->server_lost_at = SL_SIM_NEVER;
     link->client_sends_at = link->server_sends_at = SL_SIM_NEVER;

@@ -233,6 +233,7 @@ bool sl_sim_quiet(sl_sim *sim) {
 static void end_faults(sl_sim *sim) {
     spring_traps(sim);
     if (sim->server_starts_at < SL_SIM_NEVER) sim->server_starts_at = sim->now;
+    if (sim->restored) sim->version = 0;
     sim->trap.set = false;
     sl_memory_disk_fail(sim->disk, 0);
     sl_memory_disk_limit(sim->disk, UINT64_MAX);
@@ -296,6 +297,10 @@ static sl_sim_client *client_at(sl_sim *sim, int client, sl_status *st) {
     if (client >= 0 && client < sim->client_count) return &sim->clients[client];
     sl_fail(st, SL_ERR_USAGE, "", "there is no client %d", client);
     return NULL;
+}
+
+static bool is_somebody(sl_sim *sim, int who, sl_status *st) {
+    return who == SL_SIM_SERVER || client_at(sim, who, st) != NULL;
 }
 
 sl_client_history *sl_sim_history(sl_sim *sim, int client) {
@@ -409,13 +414,12 @@ bool sl_sim_set_link(sl_sim *sim, int client, const sl_sim_link_options *options
     return true;
 }
 
-bool sl_sim_set_version(sl_sim *sim, int client, int version, sl_status *st) {
-    sl_sim_client *c = client_at(sim, client, st);
-    if (!c) return false;
+bool sl_sim_set_version(sl_sim *sim, int who, int version, sl_status *st) {
+    if (!is_somebody(sim, who, st)) return false;
     if (version != 0 && (version < SL_PROTOCOL_MIN || version > SL_PROTOCOL_MAX))
         return sl_fail(st, SL_ERR_USAGE, "", "protocol versions go from %d to %d", SL_PROTOCOL_MIN,
                        SL_PROTOCOL_MAX);
-    c->version = version;
+    *(who == SL_SIM_SERVER ? &sim->version : &sim->clients[who].version) = version;
     return true;
 }
 
@@ -476,10 +480,6 @@ bool sl_sim_pause(sl_sim *sim, int client, bool paused, sl_status *st) {
 }
 
 /* ---- machines -------------------------------------------------------------------------------- */
-
-static bool is_somebody(sl_sim *sim, int who, sl_status *st) {
-    return who == SL_SIM_SERVER || client_at(sim, who, st) != NULL;
-}
 
 static sl_memory_disk *disk_of(sl_sim *sim, int who) {
     return who == SL_SIM_SERVER ? sim->disk : sim->clients[who].file.disk;

@@ -114,8 +114,9 @@ typedef enum sl_sim_cut {
 
 /* Holds for messages sent from now on, over this and later links of the client. */
 bool sl_sim_set_link(sl_sim *sim, int client, const sl_sim_link_options *options, sl_status *st);
-/* Protocol version that the next connection of a client agrees on; 0 = the newest. */
-bool sl_sim_set_version(sl_sim *sim, int client, int version, sl_status *st);
+/* Newest protocol version that a client, or SL_SIM_SERVER, knows from its next connection on; 0 =
+ * all. Both ends agree on the older one's. */
+bool sl_sim_set_version(sl_sim *sim, int who, int version, sl_status *st);
 /* Breaks the link of a client, if there is one. Of the messages on their way some are lost, those
  * sent last. `linger_ms`: how long the end that does not notice hangs on. The client will connect
  * again. */

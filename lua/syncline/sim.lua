@@ -200,11 +200,12 @@ function Simulation:set_link(client, options)
     return self.handle:set_link(client, options)
 end
 
----The protocol version, 2 to 14, of a client's next connections; nil: the newest.
----@param client integer
+---The newest protocol version, 2 to 14, that a client, or the server (0), knows from its next connection
+---on; nil: all. Both ends agree on the older one's.
+---@param who integer
 ---@param version integer|nil
-function Simulation:set_version(client, version)
-    return self.handle:set_version(client, version)
+function Simulation:set_version(who, version)
+    return self.handle:set_version(who, version)
 end
 
 ---Pauses the session of a client, or goes on.
@@ -217,7 +218,7 @@ end
 -- ---- machines ---------------------------------------------------------------------------------------
 
 ---Ends a client, or the server (0), which starts again after `down` seconds (default 0). `kind`:
----`"power"` (default; what was not flushed is lost) or `"process"`.
+---`"power"` (default; of what was not flushed all is lost, or what came last) or `"process"`.
 ---@param who integer
 ---@param kind string|nil
 ---@param down number|nil

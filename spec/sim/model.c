@@ -286,7 +286,6 @@ static void resolve(model_write *w, sl_realm *realm, uint64_t version) {
 void model_after_crash(model *m, const program *p, int client, const sl_client_history *h) {
     uint64_t version = sl_client_history_version(h);
     model_seen *seen = &m->seen[client];
-    m->dying[client] = false;
     for (size_t i = 0; i < m->count; i++) {
         model_write *w = &m->writes[i];
         if (w->client == client && w->unknown) resolve(w, sl_client_history_realm(h), version);

@@ -36,8 +36,8 @@ typedef struct model {
     size_t ident_count, ident_capacity;
     model_seen seen[SL_SIM_MAX_CLIENTS];
     int64_t next_id;
-    int level; /* of the content (content.h) */
-    bool dying[SL_SIM_MAX_CLIENTS]; /* a crash in the middle of a storage operation is planned */
+    int level;                      /* of the content (content.h) */
+    bool dying[SL_SIM_MAX_CLIENTS]; /* a crash in the middle of a storage operation was planned */
     int restores;
     bool faults; /* disks failed or were full: errors of storage are to be expected */
     bool crashes;

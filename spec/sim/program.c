@@ -20,11 +20,11 @@ static int below(uint64_t *state, int limit) {
 /* How likely each kind of step is, of about a thousand. A run has only some of the faults, so that
  * they do not hide one another. */
 static const int usual[STEP_KINDS] = {
-    [STEP_WRITE] = 350, [STEP_SERVER_WRITE] = 15, [STEP_SCHEMA] = 8,    [STEP_PASS] = 350,
-    [STEP_CUT] = 50,    [STEP_OFFLINE] = 25,      [STEP_ONLINE] = 35,   [STEP_PAUSE] = 8,
-    [STEP_RESUME] = 16, [STEP_CRASH] = 30,        [STEP_CRASH_AT] = 30, [STEP_FAIL_AT] = 20,
-    [STEP_FULL] = 10,   [STEP_ROOM] = 20,         [STEP_CLOCK] = 25,    [STEP_VERSION] = 20,
-    [STEP_LINK] = 25,   [STEP_BACKUP] = 10,       [STEP_RESTORE] = 6};
+    [STEP_WRITE] = 350,  [STEP_SERVER_WRITE] = 15, [STEP_SCHEMA] = 8,    [STEP_PASS] = 350,
+    [STEP_CUT] = 50,     [STEP_OFFLINE] = 25,      [STEP_ONLINE] = 35,   [STEP_PAUSE] = 8,
+    [STEP_RESUME] = 16,  [STEP_CRASH] = 30,        [STEP_CRASH_AT] = 30, [STEP_FAIL_AT] = 20,
+    [STEP_FULL] = 10,    [STEP_ROOM] = 20,         [STEP_CLOCK] = 25,    [STEP_VERSION] = 20,
+    [STEP_UPGRADE] = 10, [STEP_LINK] = 25,         [STEP_BACKUP] = 10,   [STEP_RESTORE] = 6};
 
 static void choose_weights(uint64_t *random, int weights[STEP_KINDS]) {
     memcpy(weights, usual, sizeof usual);
@@ -101,8 +101,12 @@ static void fill_step(sim_step *s, uint64_t *random, int clients) {
     case STEP_VERSION:
         s->a = 2 + below(random, 13);
         break;
+    case STEP_UPGRADE:
+        s->a = below(random, 3) ? 0 : 2 + below(random, 13);
+        s->b = below(random, 500);
+        break;
     case STEP_LINK:
-        s->a = below(random, 5);
+        s->a = below(random, 6);
         break;
     default:
         server = false;
@@ -110,6 +114,7 @@ static void fill_step(sim_step *s, uint64_t *random, int clients) {
     }
     if (s->kind == STEP_ROOM) server = s->chance & 1;
     if (server && s->kind >= STEP_CRASH && s->kind <= STEP_CLOCK) s->who = -1;
+    if (server && s->kind == STEP_UPGRADE) s->who = -1;
 }
 
 void program_make(program *p, uint64_t seed) {
@@ -150,9 +155,9 @@ void program_free(program *p) {
 }
 
 static const char *const names[STEP_KINDS] = {
-    "write", "server_write", "schema", "pass",     "cut",     "offline", "online",
-    "pause", "resume",       "crash",  "crash_at", "fail_at", "full",    "room",
-    "clock", "version",      "link",   "backup",   "restore"};
+    "write", "server_write", "schema",  "pass",     "cut",     "offline", "online",
+    "pause", "resume",       "crash",   "crash_at", "fail_at", "full",    "room",
+    "clock", "version",      "upgrade", "link",     "backup",  "restore"};
 
 void program_print(const program *p, FILE *out) {
     fprintf(out,

@@ -25,7 +25,8 @@ typedef enum step_kind {
     STEP_FULL,     /* b: room in bytes */
     STEP_ROOM,
     STEP_CLOCK,   /* b: ms */
-    STEP_VERSION, /* a: protocol version */
+    STEP_VERSION, /* a: protocol version of the next connections */
+    STEP_UPGRADE, /* the same, and the process starts anew; b: down for ms */
     STEP_LINK,    /* a: kind of link */
     STEP_BACKUP,
     STEP_RESTORE,

@@ -65,7 +65,8 @@ static sl_store *on_wrap(void *ctx, int who, sl_store *store) {
 
 static void set_link(run_world *w, const sim_step *s, sl_status *st) {
     static const sl_sim_link_options kinds[] = {
-        {5, 0, 0, 0}, {20, 60, 0, 0}, {5, 300, 0, 0}, {10, 10, 500, 0}, {5, 5, 0, 20000}};
+        {5, 0, 0, 0},     {20, 60, 0, 0},   {5, 300, 0, 0},
+        {10, 10, 500, 0}, {5, 5, 0, 20000}, {5, 0, 30000, 0} /* does not read for long */};
     sl_sim_set_link(w->sim, s->who, &kinds[s->a], st);
 }
 
@@ -94,7 +95,6 @@ static void do_step(run_world *w, const sim_step *s, sl_status *st) {
     if (s->kind == STEP_FAIL_AT || s->kind == STEP_FULL || s->kind == STEP_CRASH_AT)
         m->faults = true;
     if (s->who >= 0 && s->kind == STEP_CRASH_AT) m->dying[s->who] = true;
-    if (s->who >= 0 && s->kind == STEP_FAIL_AT) m->dying[s->who] = false;
     switch (s->kind) {
     case STEP_WRITE:
         model_do_write(m, sim, s);
@@ -143,6 +143,11 @@ static void do_step(run_world *w, const sim_step *s, sl_status *st) {
         if (s->a < m->level) m->old_versions = true;
         sl_sim_set_version(sim, s->who, s->a, st);
         break;
+    case STEP_UPGRADE:
+        if (s->a < m->level) m->old_versions = true;
+        if (sl_sim_set_version(sim, s->who, s->a, st))
+            sl_sim_crash(sim, s->who, SL_CRASH_PROCESS, s->b, st);
+        break;
     case STEP_LINK:
         set_link(w, s, st);
         break;
@@ -163,7 +168,8 @@ static void show_step(const run_world *w, size_t i) {
 /* Clients that could not read the realm are replaced by newer ones. */
 static bool upgrade(run_world *w, sl_status *st) {
     for (int i = 0; i < w->program->clients; i++)
-        if (!sl_sim_set_version(w->sim, i, 0, st) ||
+        if (!sl_sim_set_version(w->sim, SL_SIM_SERVER, 0, st) ||
+            !sl_sim_set_version(w->sim, i, 0, st) ||
             !sl_sim_cut_link(w->sim, i, SL_SIM_CUT_BOTH, 0, st))
             return false;
     return true;

@@ -67,6 +67,45 @@ static void sync_makes_earlier_commits_survive_power_loss(void **state) {
     assert_newest(store, 1);
 }
 
+static void power_loss_may_leave_the_first_of_what_was_not_flushed(void **state) {
+    memory_fixture *fixture = *state;
+    sl_store *store = fixture->base.store;
+    sl_memory_disk_keep_unflushed(fixture->disk);
+    for (uint64_t v = 1; v <= 5; v++) {
+        BEGIN(store);
+        fill_every_table(store, v, "x");
+        OK(store->vtbl->commit(store, v == 2, st));
+    }
+    assert_int_equal(sl_memory_disk_unflushed(fixture->disk), 3);
+    sl_memory_disk_tear(fixture->disk, 2);
+    assert_newest(store, 4);
+    sl_memory_disk_tear(fixture->disk, 9);
+    assert_newest(store, 4);
+    sl_memory_disk_tear(fixture->disk, 1);
+    assert_newest(store, 3);
+    OK(store->vtbl->sync(store, st));
+    assert_int_equal(sl_memory_disk_unflushed(fixture->disk), 0);
+    sl_memory_disk_tear(fixture->disk, 0);
+    assert_newest(store, 3);
+}
+
+static void nothing_happens_after_the_machine_has_died(void **state) {
+    memory_fixture *fixture = *state;
+    sl_store *store = fixture->base.store;
+    sl_status status = SL_STATUS_INIT;
+    for (int stays = 0; stays < 2; stays++) {
+        BEGIN(store);
+        fill_every_table(store, (uint64_t)stays + 1, "x");
+        sl_memory_disk_die(fixture->disk, 1, stays);
+        assert_false(store->vtbl->commit(store, true, &status));
+        assert_string_equal(status.id, "IO");
+        assert_false(store->vtbl->begin(store, &status));
+        assert_false(store->vtbl->sync(store, &status));
+        sl_memory_disk_crash(fixture->disk, SL_CRASH_POWER);
+        assert_newest(store, stays ? 2 : 0);
+    }
+}
+
 static void a_planned_failure_hits_one_operation_once(void **state) {
     memory_fixture *fixture = *state;
     sl_store *store = fixture->base.store;
@@ -235,6 +274,8 @@ int main(void) {
         STORE_OBJECT_TESTS(setup, teardown),
         T(power_loss_takes_back_what_was_not_made_durable),
         T(sync_makes_earlier_commits_survive_power_loss),
+        T(power_loss_may_leave_the_first_of_what_was_not_flushed),
+        T(nothing_happens_after_the_machine_has_died),
         T(a_planned_failure_hits_one_operation_once),
         T(a_full_disk_refuses_growth_and_keeps_what_is_there),
         T(a_disk_is_opened_once_and_copied_whole),
