@@ -47,7 +47,7 @@ static void every_failed_allocation_is_reported_or_survived(void **state) {
     (void)state;
     failing_alloc memory;
     uint64_t needed = 0;
-    for (uint64_t n = 0; n <= needed; n = n < 300 ? n + 1 : n + 1 + n / 8) {
+    for (uint64_t n = 0; n <= needed; n++) {
         sl_status st = SL_STATUS_INIT;
         bool quiet = false, equal = false;
         failing_alloc_init(&memory);
@@ -63,8 +63,7 @@ static void every_failed_allocation_is_reported_or_survived(void **state) {
         sl_sim_free(sim);
         assert_int_equal(memory.live, 0);
     }
-    print_message("%llu allocations\n", (unsigned long long)needed);
-    assert_true(needed > 1000);
+    assert_true(needed > 500);
 }
 
 static int64_t newest_item(sl_sim *sim) {
