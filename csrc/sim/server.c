@@ -26,8 +26,8 @@ static void trouble(void *ctx, const sl_status *status) {
 
 static void on_work(void *ctx, sl_server_file *file) {
     sl_sim *sim = ctx;
-    (void)file;
     int64_t soon = sl_sim_soon(sim);
+    if (sl_sim_random(sim) & 1) soon += sl_server_file_rest(file); /* it may work earlier */
     if (soon < sim->works_at) sim->works_at = soon;
 }
 
