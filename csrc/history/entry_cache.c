@@ -83,6 +83,11 @@ void sl_entry_cache_truncate(sl_entry_cache *cache, uint64_t version) {
     }
 }
 
+void sl_entry_cache_forget(sl_entry_cache *cache, uint64_t version) {
+    while (cache->count && cache->first <= version)
+        drop_first(cache);
+}
+
 bool sl_entry_cache_covers(const sl_entry_cache *cache, uint64_t after) {
     return cache->count > 0 && after + 1 >= cache->first;
 }

@@ -23,6 +23,8 @@ void sl_entry_cache_free(sl_entry_cache *cache);
 void sl_entry_cache_push(sl_entry_cache *cache, const sl_history_entry *entry);
 /* Forgets entries above `version`. */
 void sl_entry_cache_truncate(sl_entry_cache *cache, uint64_t version);
+/* Forgets entries up to `version`. */
+void sl_entry_cache_forget(sl_entry_cache *cache, uint64_t version);
 /* True if every entry above `after` up to the newest one is here (and there is one). */
 bool sl_entry_cache_covers(const sl_entry_cache *cache, uint64_t after);
 /* Entries with after < version <= last, ascending; only if covered. */

@@ -20,6 +20,15 @@ static bool load_indirect(sl_server_history *h, sl_status *st) {
            sl_fail(st, SL_ERR_STORAGE, "DAMAGED", "the client table lacks indirect clients");
 }
 
+static bool load_care(sl_server_history *h, sl_status *st) {
+    const sl_store_vtbl *v = h->store->vtbl;
+    int64_t until = 0;
+    sl_str gaps;
+    if (!v->meta_get_int(h->store, SL_META_COMPACTED, &until, st)) return false;
+    h->compacted = (uint64_t)until;
+    return v->meta_get_bytes(h->store, SL_META_GAPS, &gaps, st) && sl_gaps_read(&h->gaps, gaps, st);
+}
+
 static bool load_state(sl_server_history *h, sl_status *st) {
     const sl_store_vtbl *v = h->store->vtbl;
     uint64_t first = 0, last = 0;
@@ -56,8 +65,9 @@ sl_server_history *sl_server_history_open(sl_store *store, sl_realm *realm,
     sl_entry_cache_init(&h->cache, h->alloc,
                         options->cache_bytes ? options->cache_bytes : DEFAULT_CACHE);
     sl_buf_init(&h->encoded, h->alloc);
+    sl_gaps_init(&h->gaps, h->alloc);
     sl_changeset_init(&h->recorded, h->alloc);
-    if (!load_state(h, st) || !load_indirect(h, st)) {
+    if (!load_state(h, st) || !load_care(h, st) || !load_indirect(h, st)) {
         sl_server_history_close(h);
         return NULL;
     }
@@ -72,6 +82,7 @@ void sl_server_history_close(sl_server_history *h) {
     if (h->in_unit) sl_server_history_rollback(h);
     sl_entry_cache_free(&h->cache);
     sl_buf_free(&h->encoded);
+    sl_gaps_free(&h->gaps);
     sl_changeset_free(&h->recorded);
     sl_delete(h->alloc, h->indirect);
     sl_delete(h->alloc, h);
@@ -131,6 +142,34 @@ bool sl_server_history_scan_entries(void *ctx, uint64_t after, uint64_t last,
         return true;
     }
     return h->store->vtbl->entry_scan(h->store, after, last, true, visit, visit_ctx, st);
+}
+
+/* Notes whether the visitor wants to go on. */
+typedef struct stepping {
+    sl_entry_visitor visit;
+    void *ctx;
+    bool stopped;
+} stepping;
+
+static bool see_step(void *ctx, const sl_history_entry *entry) {
+    stepping *s = ctx;
+    s->stopped = !s->visit(s->ctx, entry);
+    return !s->stopped;
+}
+
+bool sl_server_history_scan_full(void *ctx, uint64_t after, uint64_t last, sl_entry_visitor visit,
+                                 void *visit_ctx, sl_status *st) {
+    sl_server_history *h = ctx;
+    stepping s = {visit, visit_ctx, false};
+    const sl_gap *gap;
+    while (!s.stopped && after < last && (gap = sl_gaps_after(&h->gaps, after)) != NULL &&
+           gap->first <= last) {
+        if (gap->first > after + 1 &&
+            !sl_server_history_scan_entries(h, after, gap->first - 1, see_step, &s, st))
+            return false;
+        after = gap->last;
+    }
+    return s.stopped || sl_server_history_scan_entries(h, after, last, see_step, &s, st);
 }
 
 /* ---- IDENT ----------------------------------------------------------------------------------- */
@@ -250,7 +289,7 @@ bool sl_server_history_scan(sl_server_history *h, uint64_t peer, sl_cursor from,
     if (h->unsynced && !h->store->vtbl->sync(h->store, st)) return false;
     h->unsynced = false;
     walk w = {h, peer, limit, entries->size, entries, scan, h->now.size, false};
-    bool ok = sl_server_history_scan_entries(h, from.own, h->now.version, see_entry, &w, st);
+    bool ok = sl_server_history_scan_full(h, from.own, h->now.version, see_entry, &w, st);
     if (ok && entries->failed) ok = sl_fail_memory(st);
     if (!ok) {
         entries->size = w.start;
@@ -261,6 +300,7 @@ bool sl_server_history_scan(sl_server_history *h, uint64_t peer, sl_cursor from,
         scan->cursor.own = h->now.version;
         w.cumulative = h->now.size;
     }
-    scan->downloadable = h->now.size - w.cumulative;
+    /* While a compaction is on its way the sums are too large here and there. */
+    scan->downloadable = h->now.size > w.cumulative ? h->now.size - w.cumulative : 0;
     return true;
 }

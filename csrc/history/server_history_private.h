@@ -4,12 +4,17 @@
 
 #include "history/entry_cache.h"
 #include "history/feature_level.h"
+#include "history/gaps.h"
 #include "history/server_history.h"
 
 /* Named facts in the store. */
 #define SL_META_LEVEL      "server.feature_level"
 #define SL_META_NEXT_IDENT "server.next_ident"
 #define SL_META_INDIRECT   "server.indirect_clients"
+#define SL_META_COMPACTED  "server.compacted_until"
+#define SL_META_GAPS       "server.empty_entries"
+/* The first entry whose size the sums do not follow yet; 0 = all is right. */
+#define SL_META_SUMS_FROM "server.sums_from"
 
 /* The numbers of a file at one moment. */
 typedef struct sl_server_numbers {
@@ -37,6 +42,8 @@ struct sl_server_history {
     bool unsynced; /* the last commit was not durable */
     sl_server_numbers now, unit;
     sl_entry_cache cache;
+    uint64_t compacted; /* see server_care.h */
+    sl_gaps gaps;
     sl_indirect *indirect;
     size_t indirect_count, indirect_before; /* before the unit */
     sl_changeset recorded;                  /* a write of the server itself */
@@ -51,6 +58,9 @@ bool sl_server_history_speaks_for(const sl_server_history *history, uint64_t cli
 /* Entries from memory where possible; `ctx` is the history. As store->entry_scan with bytes. */
 bool sl_server_history_scan_entries(void *ctx, uint64_t after, uint64_t last,
                                     sl_entry_visitor visit, void *visit_ctx, sl_status *st);
+/* As sl_server_history_scan_entries, but long runs of empty entries are left out. */
+bool sl_server_history_scan_full(void *ctx, uint64_t after, uint64_t last, sl_entry_visitor visit,
+                                 void *visit_ctx, sl_status *st);
 /* Appends a history entry to the unit: version, salt and cumulative size are filled in. */
 bool sl_server_history_append(sl_server_history *history, sl_history_entry *entry, sl_status *st);
 

@@ -103,7 +103,7 @@ static bool open_window(integration *in, sl_status *st) {
                                  .last = in->history->unit.version,
                                  .takes_part = takes_part,
                                  .ctx = in,
-                                 .scan = sl_server_history_scan_entries,
+                                 .scan = sl_server_history_scan_full,
                                  .scan_ctx = in->history};
     in->window = sl_window_new(&options);
     return in->window || sl_fail_memory(st);
