@@ -198,13 +198,25 @@ static bool begin(trial *t, net *n, sl_status *st) {
 static bool step(trial *t, net *n, const action *a, uint64_t now, sl_status *st) {
     bool late = a->peer == t->late;
     if (a->kind == EDIT) return run_edit(n, t->program, a, now, st);
-    /* Offline for the first half. */
     if (late && !t->joined) {
-        if (a < t->program->actions + t->program->count / 2) return true;
+        if (a < t->program->actions + t->program->count * (t->program->seed % 4) / 3) return true;
         t->joined = true;
     }
     return (a->kind == UPLOAD ? upload(n, a->peer, a->count, st)
                               : download(n, a->peer, a->count, st)) >= 0;
+}
+
+static bool exchange_joined(const trial *t, net *n, sl_status *st) {
+    if (!t->joined) n->clients--;
+    bool ok = exchange_everything(n, st);
+    if (!t->joined) n->clients++;
+    return ok;
+}
+
+/* Mostly all are in step before the history is shrunk: else there is little to shrink. */
+static bool care(trial *t, net *n, sl_status *st) {
+    if ((t->program->seed + n->peers[0].count) % 4 && !exchange_joined(t, n, st)) return false;
+    return !t->shrinks || shrink_history(t, n, st);
 }
 
 static bool run_trial(trial *t, sl_status *st) {
@@ -219,13 +231,10 @@ static bool run_trial(trial *t, sl_status *st) {
         const action *a = &p->actions[i];
         now += (uint64_t)(int64_t)a->clock;
         ok = step(t, &n, a, now, st);
-        bool shrinks = chance(t, 12) == 0;
-        if (ok && t->shrinks && shrinks) ok = shrink_history(t, &n, st);
+        if (ok && i % 20 == 19) ok = care(t, &n, st);
     }
     /* Everybody is in step, then the late one comes, if it is not there. */
-    if (!t->joined) n.clients--;
-    ok = ok && exchange_everything(&n, st);
-    if (!t->joined) n.clients++;
+    ok = ok && exchange_joined(t, &n, st);
     if (ok && t->shrinks) ok = shrink_history(t, &n, st);
     t->joined = true;
     ok = ok && exchange_everything(&n, st) && all_equal(&n, st) &&
@@ -246,6 +255,7 @@ static bool has_increments(const trial *t) {
 /* False if shrinking broke something. */
 static bool check_seed(uint64_t seed, bool too_far, totals *sum) {
     program p = make_program(seed);
+    p.hot = seed % 3 != 0;
     sl_status st = SL_STATUS_INIT, why = SL_STATUS_INIT;
     trial plain = {.program = &p};
     trial shrunk = {.program = &p, .shrinks = true, .too_far = too_far};

@@ -30,6 +30,7 @@ typedef struct program {
     size_t clients, count;
     bool content;   /* policy for erasures from sets, and sets of strings */
     bool backwards; /* clocks may go back; a Mixed then keeps its type, see edit_mixed */
+    bool hot;       /* few places are written again and again */
     action actions[MAX_ACTIONS];
 } program;
 
@@ -67,7 +68,7 @@ static inline program make_program(uint64_t seed) {
 typedef struct hand {
     sl_realm *realm;
     uint64_t bits; /* numbers still to be used */
-    bool content, backwards;
+    bool content, backwards, hot;
 } hand;
 
 static inline uint32_t pick(hand *h, uint32_t limit) {
@@ -84,8 +85,9 @@ static inline sl_key key_of(int64_t n) {
 }
 
 static inline sl_place at(hand *h, const char *property) {
-    return (sl_place){
-        .class_name = SL_STR("A"), .key = key_of(pick(h, KEYS)), .property = sl_str_c(property)};
+    return (sl_place){.class_name = SL_STR("A"),
+                      .key = key_of(pick(h, h->hot ? 2 : KEYS)),
+                      .property = sl_str_c(property)};
 }
 
 static inline uint32_t size_at(hand *h, const sl_place *place, int *kind) {
@@ -351,7 +353,13 @@ static inline void edit(hand *h) {
         edit_dictionary, edit_embedded,   edit_embedded, edit_embedded_list, edit_embedded_list,
         edit_mixed,      edit_mixed,      edit_objects,  edit_objects,       edit_schema,
         edit_keyless,    edit_keyless};
-    edits[pick(h, sizeof edits / sizeof *edits)](h);
+    static void (*const few[])(hand *) = {
+        set_scalar,    set_scalar, count_up,   edit_dictionary, count_up,     edit_embedded,
+        edit_embedded, edit_mixed, edit_mixed, edit_plain_list, edit_objects, edit_keyless};
+    if (h->hot)
+        few[pick(h, sizeof few / sizeof *few)](h);
+    else
+        edits[pick(h, sizeof edits / sizeof *edits)](h);
 }
 
 /* ---- running a program ---- */
@@ -406,7 +414,7 @@ static inline bool run_edit(net *n, const program *p, const action *a, uint64_t 
     sl_buf_init(&bytes, NULL);
     bool ok = sl_realm_begin_write(peer->realm, &cs, a->peer + 1u, st);
     for (int k = 0; ok && k < a->count; k++) {
-        hand h = {peer->realm, a->ops[k], p->content, p->backwards};
+        hand h = {peer->realm, a->ops[k], p->content, p->backwards, p->hot};
         edit(&h);
     }
     if (ok) {
