@@ -292,7 +292,9 @@ static bool begin_sums(sl_compactor *c, sl_status *st) {
     sl_history_entry entry;
     bool found = false;
     c->summing = true;
+    /* Entries may come in before the next step. */
     c->summed = c->changed ? c->changed - 1 : c->history->now.version;
+    c->total = c->changed ? 0 : c->history->now.size;
     if (c->summed && c->changed) {
         if (!store->vtbl->entry_get(store, c->summed, &entry, &found, st)) return false;
         c->total = found ? entry.cumulative_size : 0;
@@ -322,6 +324,7 @@ static bool see_sum(void *ctx, const sl_history_entry *entry) {
     if (entry->cumulative_size != c->total) {
         loaded *l = sl_arena_zero(&c->arena, 1, sizeof *l);
         if (!l || !piece_room(c)) return false;
+        sl_changeset_init(&l->changeset, c->history->alloc);
         l->entry = *entry;
         if (!keep(&c->arena, &l->entry.changeset) || !keep(&c->arena, &l->entry.original))
             return false;
@@ -386,8 +389,6 @@ static bool sum_step(sl_compactor *c, bool *more, sl_status *st) {
     c->summed = last;
     *more = last < h->now.version;
     ok = ok && write_sums(c, !*more, st);
-    for (size_t i = 0; i < c->count; i++)
-        sl_changeset_init(&c->piece[i]->changeset, h->alloc);
     if (!ok) {
         sl_server_history_rollback(h);
         return false;

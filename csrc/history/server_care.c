@@ -27,6 +27,13 @@ uint64_t sl_server_history_compacted(const sl_server_history *h) {
     return h->compacted;
 }
 
+uint64_t sl_server_history_live(const sl_server_history *h) {
+    uint64_t live = h->now.version;
+    for (size_t i = 0; i < h->gaps.count; i++)
+        live -= h->gaps.list[i].last - h->gaps.list[i].first + 1;
+    return live;
+}
+
 /* ---- seen and expired ------------------------------------------------------------------------ */
 
 /* The row's user is borrowed from the store, which reads it again for the change. */

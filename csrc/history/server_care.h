@@ -21,6 +21,9 @@ bool sl_server_history_limit(sl_server_history *history, sl_server_limit *limit,
 /* Entries up to this version have been through compaction. */
 uint64_t sl_server_history_compacted(const sl_server_history *history);
 
+/* Entries that are not known to be empty. */
+uint64_t sl_server_history_live(const sl_server_history *history);
+
 /* Inside a unit: notes that `ident` was there at `seen` (Unix seconds); no effect if it has expired
  * or was seen later. */
 bool sl_server_history_touch(sl_server_history *history, uint64_t ident, int64_t seen,

@@ -12,7 +12,8 @@ static bool open_parts(sl_server_file *file, sl_store *store, const sl_server_fi
                                                  .keep_originals = options->keep_originals};
     if (!sl_realm_open(&file->realm, &realm_options, st)) return false;
     file->history = sl_server_history_open(store, file->realm, &history_options, st);
-    return file->history != NULL;
+    file->store = store;
+    return file->history && sl_file_care_open(file, st);
 }
 
 sl_server_file *sl_server_file_open(sl_store *store, const sl_server_file_options *options,
@@ -24,13 +25,11 @@ sl_server_file *sl_server_file_open(sl_store *store, const sl_server_file_option
     }
     file->options = *options;
     if (file->options.max_backlog == 0) file->options.max_backlog = DEFAULT_BACKLOG;
-    if (!open_parts(file, store, options, st)) {
-        sl_realm_close(file->realm);
-        sl_delete(options->alloc, file);
-        return NULL;
-    }
-    file->store = store;
-    return file;
+    if (open_parts(file, store, options, st)) return file;
+    sl_server_history_close(file->history);
+    sl_realm_close(file->realm);
+    sl_delete(options->alloc, file);
+    return NULL;
 }
 
 static void drop_queue(sl_server_file *file) {
@@ -49,6 +48,7 @@ void sl_server_file_close(sl_server_file *file) {
         member->vtbl->closing(member);
     }
     drop_queue(file);
+    sl_file_care_close(file);
     sl_delete(file->options.alloc, file->offenders);
     sl_server_history_close(file->history);
     sl_realm_close(file->realm);
@@ -100,6 +100,7 @@ void sl_file_member_leave(sl_file_member *member) {
         file->members = member->next;
     if (member->next) member->next->previous = member->previous;
     file->member_count--;
+    if (member->ident) sl_file_care_depart(file, member);
     for (sl_ident_request *r = file->requests; r; r = r->next)
         if (r->member == member) r->member = NULL;
     member->file = NULL;
@@ -119,6 +120,7 @@ void sl_file_member_identify(sl_file_member *member, const sl_client_file *row,
     member->ident = row->ident;
     member->progress = (sl_cursor){row->client_version, row->reciprocal_base};
     member->feature_level = row->feature_level;
+    member->seen = row->last_seen;
     *threshold = member->progress;
     for (sl_client_work *w = member->file->work; w; w = w->next)
         if (w->ident == row->ident && w->progress.own > threshold->own) *threshold = w->progress;

@@ -7,7 +7,7 @@
 #ifndef SL_SESSION_SERVER_FILE_H
 #define SL_SESSION_SERVER_FILE_H
 
-#include "history/server_history.h"
+#include "history/compactor.h"
 
 typedef struct sl_server_file sl_server_file;
 
@@ -17,6 +17,12 @@ typedef struct sl_server_file_options {
     size_t cache_bytes;    /* sl_server_history_options */
     bool keep_originals;
     uint64_t max_backlog; /* bytes of uploads that may wait; 0 = 1 GiB. Above it: error 100 */
+    /* Seconds after which a client that stayed away is expired (error 222); 0 = never. */
+    int64_t client_ttl;
+    /* Seconds from one compaction of the history to the next, and up to half of that more; 0 = one
+     * hour, negative = only when asked for. */
+    int64_t compact_interval;
+    uint64_t compact_min; /* new versions that are worth one; 0 = 256 */
     /* Called when work waits that is due earlier than all that waited before: call
      * sl_server_file_work when sl_server_file_rest says so, but not from inside the callback. NULL
      * is allowed. */
@@ -61,6 +67,26 @@ bool sl_server_file_work(sl_server_file *file, sl_status *st);
 /* Does some milliseconds' worth of making the state that new clients receive; *more: call it again.
  * On failure the clients that wait for it get the history instead. */
 bool sl_server_file_make_state(sl_server_file *file, bool *more, sl_status *st);
+
+/* What a run of care has done (sl_server_file_care). */
+typedef struct sl_care_report {
+    bool ran;       /* at least one run since the file was opened has ended */
+    size_t expired; /* clients */
+    sl_compactor_report compaction;
+} sl_care_report;
+
+/* Care of the history (protocol/4-history-and-sessions.md, 8.2): keeps in mind when clients were
+ * there, and at most once in an interval expires those that stayed away and compacts. To be called
+ * once a minute or so; does at most one bounded unit of work. *more: a run is on its way, call
+ * again soon, other work first. A client that is bound never expires. A failure ends the run; what
+ * it did stands. */
+bool sl_server_file_care(sl_server_file *file, bool *more, sl_status *st);
+/* The next call of care begins a run, whatever the time. `client_ttl` counts for this run instead
+ * of that of the options; -1 = that one. */
+void sl_server_file_compact(sl_server_file *file, int64_t client_ttl);
+/* True while a run is on its way or asked for. */
+bool sl_server_file_caring(const sl_server_file *file);
+sl_care_report sl_server_file_care_report(const sl_server_file *file);
 
 /* Changes of the server itself: begins a write on the file's realm (record.h), ends it durably and
  * tells all sessions, or takes it back. */

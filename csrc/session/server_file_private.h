@@ -38,6 +38,25 @@ typedef struct sl_work_failure {
     char text[240];
 } sl_work_failure;
 
+/* A client that has gone; its row learns of it with the next care. */
+typedef struct sl_departure {
+    uint64_t ident;
+    int64_t seen;
+} sl_departure;
+
+/* See file_care.c. Times are wall clock seconds. */
+typedef struct sl_file_care {
+    sl_compactor *compactor; /* the run at hand */
+    bool asked;              /* for a run */
+    int64_t ttl;             /* of the run asked for; -1 = that of the options */
+    int64_t last;            /* run; 0 = never */
+    int64_t pause;           /* this time, from one run to the next */
+    int64_t touched;         /* when the rows were last told who is there */
+    sl_departure *departures;
+    size_t departure_count, departure_capacity;
+    sl_care_report report;
+} sl_file_care;
+
 /* How long work waits for company. */
 enum {
     SL_COMPANY_WAIT_MS = 2,   /* an upload while uploads stream in */
@@ -67,7 +86,16 @@ struct sl_server_file {
     size_t offender_count;
     bool making_state; /* the store makes a state, and the host has been told */
     bool state_recent; /* the kept state was made since the file was opened */
+    sl_file_care care;
 };
+
+/* ---- file_care.c ----------------------------------------------------------------------------- */
+
+bool sl_file_care_open(sl_server_file *file, sl_status *st);
+/* Keeps what can be kept. */
+void sl_file_care_close(sl_server_file *file);
+/* Notes that a client leaves, if its row says nothing like it. Without memory nothing is noted. */
+void sl_file_care_depart(sl_server_file *file, const sl_file_member *member);
 
 /* Each frees *link and moves it on. */
 void sl_ident_request_drop(sl_server_file *file, sl_ident_request **link);

@@ -26,7 +26,7 @@ typedef struct sl_member_vtbl {
 } sl_member_vtbl;
 
 /* Part of a session. `file` is NULL when it belongs to none; `ident` is 0 until IDENT was accepted;
- * `progress` and `feature_level` (7.6) are what the client's row says then. */
+ * `progress`, `feature_level` (7.6) and `seen` are what the client's row says then. */
 struct sl_file_member {
     const sl_member_vtbl *vtbl;
     sl_server_file *file;
@@ -37,6 +37,7 @@ struct sl_file_member {
     bool state_waits;  /* until a state has been made */
     bool state_reads;  /* it is being sent the kept state */
     bool state_denied; /* the state it waited for could not be made */
+    int64_t seen;
 };
 
 /* What a client gets that has asked for a state. */
