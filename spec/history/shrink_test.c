@@ -106,6 +106,8 @@ static void a_younger_update_stays(void **state) {
     expect("20/2 P1.x = 1\n20/3 P1.x = 2", "\nP1.x = 2\n");
     expect("10/2 P1.x = 0\n30/2 P1.x = 1\n20/2 P1.x = 2", "\nP1.x = 1\nP1.x = 2\n");
     stays("30/2 P1.x += 1\n20/2 P1.x = 2", "P1.x += 1\nP1.x = 2\n");
+    /* An increment that stays needs a number to be added to. */
+    stays("10/2 P1.m = 1\n30/2 P1.m += 1\n20/2 P1.m = 2", "P1.m = 1\nP1.m += 1\nP1.m = 2\n");
 }
 
 static void a_default_ends_defaults_only(void **state) {
@@ -113,6 +115,9 @@ static void a_default_ends_defaults_only(void **state) {
     stays("10/2 P1.x = 1\n20/2 P1.x = 2 default", "P1.x = 1\nP1.x = 2 default\n");
     stays("10/2 P1.x += 1\n20/2 P1.x = 2 default", "P1.x += 1\nP1.x = 2 default\n");
     stays("10/2 P1.m.k = 1\n20/2 P1.m = 2 default", "P1.m.k = 1\nP1.m = 2 default\n");
+    /* What stays below needs the collection. */
+    stays("5/2 P1.m = dict default\n10/2 P1.m.k = 1\n20/2 P1.m = 2 default",
+          "P1.m = dict default\nP1.m.k = 1\nP1.m = 2 default\n");
     expect("10/2 P1.x = 1 default\n20/2 P1.x = 2 default", "\nP1.x = 2 default\n");
     expect("10/2 P1.x = 1 default\n20/2 P1.x = 2", "\nP1.x = 2\n");
 }
