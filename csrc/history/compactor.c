@@ -20,9 +20,11 @@ struct sl_compactor {
     sl_compactor_report report;
     sl_shrink *shrink;
     uint64_t next_ident; /* when the limit was found */
+    uint64_t before;     /* what had been compacted before the run */
     uint64_t next;
     bool summing;
-    uint64_t changed; /* the first entry whose size is not what the sums say; 0 = none */
+    bool wrote, stopped; /* something was changed; a newcomer ended the run early */
+    uint64_t changed;    /* the first entry whose size is not what the sums say; 0 = none */
     uint64_t summed, total;
     uint64_t run; /* where the run of empty entries that ends at `summed` begins; 0 = none */
     sl_gaps gaps; /* as they will be */
@@ -55,6 +57,7 @@ sl_compactor *sl_compactor_new(sl_server_history *h, const sl_compactor_options 
               h->store->vtbl->meta_get_int(h->store, SL_META_SUMS_FROM, &changed, st);
     c->changed = (uint64_t)changed;
     c->next_ident = h->now.next_ident;
+    c->before = h->compacted;
     c->next = c->report.limit.version;
     c->shrink = ok ? sl_shrink_new(h->alloc, c->options.memory) : NULL;
     if (ok && !c->shrink) ok = sl_fail_memory(st);
@@ -176,6 +179,12 @@ static bool load_piece(sl_compactor *c, uint64_t after, sl_status *st) {
     return true;
 }
 
+/* From the first change on nothing up to the limit is what it was. */
+static uint64_t until(const sl_compactor *c) {
+    uint64_t limit = c->report.limit.version;
+    return limit > c->before && (c->wrote || !c->stopped) ? limit : c->before;
+}
+
 /* ---- rewriting ------------------------------------------------------------------------------- */
 
 /* With the names that are still used, and no others. */
@@ -196,13 +205,13 @@ static bool replace(sl_compactor *c, sl_history_entry *entry, const sl_changeset
     sl_store *store = c->history->store;
     if (!encode(c, cs, st)) return false;
     /* The entry as it came has to be kept only if nobody has looked at it before. */
-    if (c->history->keep_originals && entry->original.size == 0 &&
-        entry->version > c->history->compacted)
+    if (c->history->keep_originals && entry->original.size == 0 && entry->version > c->before)
         entry->original = entry->changeset;
     c->report.bytes_after += c->encoded.size;
     c->report.bytes_after -= entry->changeset.size;
     entry->changeset = sl_str_of(c->encoded.data, c->encoded.size);
     if (c->changed == 0 || entry->version < c->changed) c->changed = entry->version;
+    c->wrote = true;
     return store->vtbl->entry_replace(store, entry, st);
 }
 
@@ -238,7 +247,8 @@ static bool write_piece(sl_compactor *c, const sl_shrink_entry *entries, sl_stat
     }
     for (size_t i = 0; i < sums; i++)
         if (!add_sum(c, &sum[i], st)) return false;
-    return store->vtbl->meta_put_int(store, SL_META_SUMS_FROM, (int64_t)c->changed, st);
+    return store->vtbl->meta_put_int(store, SL_META_SUMS_FROM, (int64_t)c->changed, st) &&
+           store->vtbl->meta_put_int(store, SL_META_COMPACTED, (int64_t)until(c), st);
 }
 
 static bool commit(sl_compactor *c, sl_status *st) {
@@ -280,9 +290,13 @@ static bool shrink_piece(sl_compactor *c, sl_status *st) {
         any = any || entries[i].changed;
     if (!any && sums == 0) return true;
     if (!sl_server_history_begin(c->history, st)) return false;
-    if (write_piece(c, entries, st)) return commit(c, st);
-    sl_server_history_rollback(c->history);
-    return false;
+    if (!write_piece(c, entries, st)) {
+        sl_server_history_rollback(c->history);
+        return false;
+    }
+    if (!commit(c, st)) return false;
+    c->history->compacted = until(c);
+    return true;
 }
 
 /* ---- sums and gaps --------------------------------------------------------------------------- */
@@ -348,12 +362,10 @@ static bool write_gaps(sl_compactor *c, sl_status *st) {
 static bool end_sums(sl_compactor *c, sl_status *st) {
     sl_server_history *h = c->history;
     sl_store *store = h->store;
-    uint64_t until =
-        c->report.limit.version > h->compacted ? c->report.limit.version : h->compacted;
     if (c->run && !sl_gaps_add(&c->gaps, c->run, c->summed)) return sl_fail_memory(st);
     c->run = 0;
     if (!write_gaps(c, st) || !store->vtbl->meta_put_int(store, SL_META_SUMS_FROM, 0, st) ||
-        !store->vtbl->meta_put_int(store, SL_META_COMPACTED, (int64_t)until, st))
+        !store->vtbl->meta_put_int(store, SL_META_COMPACTED, (int64_t)until(c), st))
         return false;
     if (c->changed) h->unit.size = c->total;
     return true;
@@ -371,7 +383,7 @@ static void adopt(sl_compactor *c) {
     sl_gaps old = h->gaps;
     h->gaps = c->gaps;
     c->gaps = old;
-    if (c->report.limit.version > h->compacted) h->compacted = c->report.limit.version;
+    h->compacted = until(c);
 }
 
 static bool sum_step(sl_compactor *c, bool *more, sl_status *st) {
@@ -417,6 +429,7 @@ bool sl_compactor_step(sl_compactor *c, bool *more, sl_status *st) {
     *more = true;
     if (c->summing) return sum_step(c, more, st);
     if (!limit_stands(c, &stands, st)) return false;
+    c->stopped = !stands;
     if (!stands || c->next == 0) return begin_sums(c, st);
     uint64_t after;
     if (!find_piece(c, &after, st)) return false;

@@ -18,7 +18,8 @@ typedef struct sl_server_limit {
 /* The smallest of what clients that have not expired need: min(reciprocal base, locked version). A
  * client that was given an ident and has reported nothing yet needs everything. */
 bool sl_server_history_limit(sl_server_history *history, sl_server_limit *limit, sl_status *st);
-/* Entries up to this version have been through compaction. */
+/* Entries up to this version have been, or are being, through compaction: what was told of them
+ * before does not go together with what is told now. */
 uint64_t sl_server_history_compacted(const sl_server_history *history);
 
 /* Entries that are not known to be empty. */

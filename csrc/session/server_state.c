@@ -1,5 +1,6 @@
 /* The states of a server file: which one a new client gets, and when one is made
  * (protocol/1-wire.md, 4.9). */
+#include "history/server_care.h"
 #include "session/server_file_private.h"
 
 enum {
@@ -54,8 +55,10 @@ static bool use_kept(sl_server_file *file, const sl_msg_state_request *request,
     if (kept->version == 0) return true;
     if (!sl_server_history_holds(file->history, kept->version, kept->salt, &holds, st))
         return false;
-    if (!holds) { /* of another continuation of this history: a backup was put back */
-        states->kept_drop(states->ctx);
+    /* Of another continuation of this history (a backup was put back), or from before a compaction:
+     * what follows it now does not begin where it ends. */
+    if (!holds || kept->version < sl_server_history_compacted(file->history)) {
+        if (!is_read(file)) states->kept_drop(states->ctx);
         return true;
     }
     /* Only what was made since the file was opened is certainly newer than a backup. */
