@@ -126,13 +126,31 @@ function App.new(options)
     return self
 end
 
--- Where the app lives; asked once per login, remembered for starts without network.
+---Asks where the app lives, and remembers it for starts without network; `done(true)` or
+---`done(nil, message, code)` is called from inside the loop. Logging in does it, and so does a session
+---whose server has moved.
+---@param done fun(ok: boolean|nil, message: string|nil, code: string|number|nil)
+function App:locate(done)
+    local path = ("/app/%s/location"):format(self.id)
+    local call, message, code = send({ base_url = self.base_url, tls = self.tls, timeout = self.timeout }, "GET", path,
+        nil, nil, function(answer, why, number)
+            if not answer then return done(nil, why, number) end
+            if type(answer.hostname) ~= "string" or type(answer.ws_hostname) ~= "string" then
+                return done(nil, "the answer about the location names no hosts", "protocol")
+            end
+            self.host, self.ws_host, self.located = answer.hostname, answer.ws_hostname, true
+            save(self)
+            done(true)
+        end)
+    if not call then done(nil, message, code) end
+end
+
 local function locate(self)
-    self.host = nil
-    local answer, message, code = request(self, "GET", ("/app/%s/location"):format(self.id))
-    if not answer then return nil, message, code end
-    self.host, self.ws_host = answer.hostname, answer.ws_hostname
-    return true
+    local result
+    self:locate(function(...) result = { ... } end)
+    loop.run(function() return result ~= nil end)
+    if not result then return nil, "stopped while waiting for the server", "cancelled" end
+    return result[1], result[2], result[3]
 end
 
 -- Provider in the path and body of a login.

@@ -143,11 +143,32 @@ local function want_token(self)
     end)
 end
 
+local MOVED_PAUSE = 10 -- seconds; two servers that name each other must not make a client run in circles
+
+-- The server says that it is elsewhere, or was never reached where it is remembered to be. The core tries
+-- again by itself after a while; if there is a new place, at once.
+local function want_location(self)
+    local provider = self.location_provider
+    if not provider or self.locating then return end
+    self.locating = true
+    provider(function(origin, path)
+        self.locating = false
+        if self.closed or not origin or (origin == self.origin and path == self.route) then return end
+        local now = loop.get():now()
+        local again = self.moved and now - self.moved < MOVED_PAUSE
+        local same_path = path == self.route
+        self.origin, self.route, self.moved = origin, path, now
+        if not again or not same_path then self.core:set_route(path, true) end
+        want_token(self)
+        self:pump()
+    end)
+end
+
 local HANDLERS = {
     connect = Connection.open_socket,
     disconnect = Connection.close_socket,
     token_wanted = want_token,
-    location_wanted = function(self) self.core:set_route(self.route, true) end,
+    location_wanted = want_location,
     log_out = function(self)
         if self.on_log_out then self.on_log_out() end
     end,
@@ -234,12 +255,12 @@ local function new_connection(options)
     local self = setmetatable({
         key = options.key, origin = options.origin, tls = options.tls, route = options.route, sessions = {}, inbox = {},
         token_provider = options.token_provider, headers = options.headers, connect_timeout = options.connect_timeout,
-        on_log_out = options.on_log_out,
+        on_log_out = options.on_log_out, location_provider = options.location_provider,
         traffic = { sent = 0, received = 0, uncompressed = 0, messages = 0 },
     }, Connection)
     local message, code
     self.core, message, code = core.client.connection({
-        route = options.route, token = options.token or "", route_verified = true,
+        route = options.route, token = options.token or "", route_verified = options.route_verified,
         ack_delay = options.ack_delay or 0.2, ping_period = options.ping_period,
         pong_timeout = options.pong_timeout,
         connect_timeout = options.connect_timeout,
@@ -269,9 +290,26 @@ local function check_options(options)
     if options.partition == nil then error("sync: 'partition' is missing (syncline.null is a partition, too)", 0) end
 end
 
+local function complete_path(path, app_id)
+    if path ~= "" and path ~= "/" then return path end
+    return ("/api/client/v2.0/app/%s/realm-sync"):format(app_id)
+end
+
+-- A place that was asked for in this run is right; one from the last run may be out of date.
+local function follow_location(out, user)
+    out.route_verified = user.app.located or false
+    out.location_provider = function(done)
+        user.app:locate(function(ok)
+            if not ok then return done() end
+            local fine, origin, path = pcall(split_url, user:sync_url())
+            if fine then done(origin, complete_path(path, user.app.id)) else done() end
+        end)
+    end
+end
+
 -- Everything a connection needs, from the options of sync.
 local function connection_options(options)
-    local out = { tls = options.tls }
+    local out = { tls = options.tls, route_verified = true }
     if options.ca_file or options.tls_min or options.verify ~= nil then
         out.tls = { ca = options.ca_file, min = options.tls_min, verify = options.verify }
     end
@@ -287,6 +325,7 @@ local function connection_options(options)
         out.token = user.access_token
         out.token_provider = function(done) user:refresh(done) end
         out.on_log_out = function() user:forget() end
+        if not options.url then follow_location(out, user) end
     else
         app_id = options.app_id or "default"
         out.origin, path = split_url(options.url)
@@ -296,7 +335,7 @@ local function connection_options(options)
             out.token_provider = function(done) done(options.token()) end
         end
     end
-    if path == "" or path == "/" then path = ("/api/client/v2.0/app/%s/realm-sync"):format(app_id) end
+    path = complete_path(path, app_id)
     out.route = path
     local who = options.user and options.user.id or (type(options.token) == "string" and options.token) or ""
     out.key = table.concat({ out.origin, path, who, tostring(options.user or "") }, "\n")

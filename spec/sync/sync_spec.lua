@@ -1,5 +1,6 @@
 -- Server and clients of this module over real sockets and TLS, in one process on the shared loop.
 local core = require("syncline.core")
+local loop = require("syncline.loop")
 local process = require("support.process")
 local syncline = require("syncline")
 
@@ -303,6 +304,74 @@ describe("sync", function()
             tls = { ca = server:ca_file() } })):log_in({ provider = "anonymous" })
         assert.is_nil(none)
         assert.matches("cannot find app", message)
+    end)
+
+    -- A place that tells where the app is, and whose own sync server has moved away: it closes with 4003.
+    local function old_place(sync_url)
+        local place = { asked = 0, upgrades = 0 }
+        place.socket = assert(loop.get():listen({
+            host = "127.0.0.1", port = 0,
+            on_request = function(request)
+                place.asked = place.asked + 1
+                request:respond({ status = 200, headers = { ["Content-Type"] = "application/json" }, body = core.json.encode({
+                    hostname = server:url(), ws_hostname = sync_url(place), location = "here", deployment_model = "LOCAL" }) })
+            end,
+            on_upgrade = function(request)
+                place.upgrades = place.upgrades + 1
+                local offer = request.headers["sec-websocket-protocol"]
+                request:accept({ protocol = offer:match("^[^, ]+"), on_message = function() end }):close(4003, "moved")
+            end,
+        }))
+        place.url = ("http://127.0.0.1:%d"):format(place.socket:port())
+        return place
+    end
+
+    it("asks where the app is when the server has moved", function()
+        start()
+        local there = server:url():gsub("^http", "ws")
+        local place = old_place(function(self)
+            return self.upgrades == 0 and self.url:gsub("^http", "ws") or there
+        end)
+        finally(function() place.socket:close() end)
+        local app = assert(syncline.app({ id = "default", base_url = place.url, tls = { ca = server:ca_file() } }))
+        local user = assert(app:log_in({ provider = "anonymous" }))
+        assert.equal(1, place.asked)
+        local a = open("a", { user = user })
+        settle(a)
+        assert.equal(1, place.upgrades)
+        assert.equal(2, place.asked)
+        assert.equal(there, user:sync_url())
+    end)
+
+    it("asks where the app is when it is not where it was in the last run, and gives up on circles", function()
+        start()
+        local there = server:url():gsub("^http", "ws")
+        local place = old_place(function() return there end)
+        local dead = old_place(function() return there end)
+        dead.socket:close()
+        local path = folder .. "/users.json"
+        local app = assert(syncline.app({ id = "default", base_url = place.url, path = path, tls = { ca = server:ca_file() } }))
+        assert(app:log_in({ provider = "anonymous" }))
+        local stored = core.json.decode(process.read_file(path))
+        stored.ws_host = dead.url:gsub("^http", "ws")
+        process.write_file(path, core.json.encode(stored))
+        app = assert(syncline.app({ id = "default", base_url = place.url, path = path, tls = { ca = server:ca_file() } }))
+        settle(open("a", { user = app:current_user() }))
+        assert.equal(there, app:current_user():sync_url())
+        place.socket:close()
+        -- Two places that name each other: the second move waits like any other failure.
+        local here, other
+        here = old_place(function(self) return (self.upgrades % 2 == 0 and self or other).url:gsub("^http", "ws") end)
+        other = old_place(function() return here.url:gsub("^http", "ws") end)
+        finally(function()
+            here.socket:close()
+            other.socket:close()
+        end)
+        app = assert(syncline.app({ id = "default", base_url = here.url, tls = { ca = server:ca_file() } }))
+        local b = open("b", { user = assert(app:log_in({ provider = "anonymous" })) })
+        b:sync_session():wait_for_download(2)
+        assert.is_true(here.upgrades + other.upgrades >= 2)
+        assert.is_true(here.upgrades + other.upgrades <= 6, here.upgrades .. " " .. other.upgrades)
     end)
 
     it("moves a lot", function()
