@@ -172,6 +172,7 @@ build = {
       "csrc/lua/typed.c",
       "csrc/lua/typed_text.c",
       "csrc/lua/value.c",
+      "csrc/net/address.c",
       "csrc/net/dial.c",
       "csrc/net/http_client.c",
       "csrc/net/http_head.c",

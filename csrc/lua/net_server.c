@@ -215,16 +215,20 @@ static void server_end(sl_lua_child *child) {
     s->server = NULL;
 }
 
-static bool check_tls(lua_State *L, sl_tls_server *tls) {
-    lua_getfield(L, 2, "tls");
-    if (!lua_toboolean(L, -1)) return false;
-    if (!lua_istable(L, -1)) luaL_error(L, "option 'tls': table or false expected");
-    int table = lua_gettop(L); /* stays on the stack: the strings are borrowed */
-    tls->cert_file = sl_lua_option_str(L, table, "cert", NULL).data;
-    tls->key_file = sl_lua_option_str(L, table, "key", NULL).data;
-    tls->min = sl_lua_check_tls_min(L, table);
+/* Borrows from the table at `index`. */
+static void read_tls(lua_State *L, int index, sl_tls_server *tls) {
+    tls->cert_file = sl_lua_option_str(L, index, "cert", NULL).data;
+    tls->key_file = sl_lua_option_str(L, index, "key", NULL).data;
+    tls->min = sl_lua_check_tls_min(L, index);
     if (!tls->cert_file || !tls->key_file)
         luaL_error(L, "option 'tls': 'cert' and 'key' are needed");
+}
+
+static bool check_tls(lua_State *L, sl_tls_server *tls) {
+    lua_getfield(L, 2, "tls"); /* stays on the stack: the strings are borrowed */
+    if (!lua_toboolean(L, -1)) return false;
+    if (!lua_istable(L, -1)) luaL_error(L, "option 'tls': table or false expected");
+    read_tls(L, lua_gettop(L), tls);
     return true;
 }
 
@@ -278,6 +282,18 @@ static int s_port(lua_State *L) {
     return 1;
 }
 
+/* server:set_tls{cert=, key=, min=} -> true, or nil, message, code: for connections from now on */
+static int s_set_tls(lua_State *L) {
+    lua_server *s = check_server(L);
+    sl_status st = SL_STATUS_INIT;
+    sl_tls_server tls = {0};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    read_tls(L, 2, &tls);
+    if (!sl_http_server_set_tls(s->server, &tls, &st)) return sl_lua_fail_or_raise(L, &st);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 static int s_count(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)sl_http_server_count(check_server(L)->server));
     return 1;
@@ -304,8 +320,9 @@ static void server_close(lua_State *L, void *self) {
     s->server = NULL;
 }
 
-static const luaL_Reg server_methods[] = {
-    {"port", s_port}, {"count", s_count}, {"stop", s_stop}, {"close", s_close}, {NULL, NULL}};
+static const luaL_Reg server_methods[] = {{"port", s_port},   {"set_tls", s_set_tls},
+                                          {"count", s_count}, {"stop", s_stop},
+                                          {"close", s_close}, {NULL, NULL}};
 
 const sl_lua_type sl_lua_server_type = {"syncline.server_port", sizeof(lua_server), server_close,
                                         server_methods, NULL};

@@ -1,4 +1,5 @@
 /* dial.c - connecting: look the host up, try its addresses in turn, then TLS. */
+#include "net/address.h"
 #include "net/stream_core.h"
 #include "net/tls_core.h"
 
@@ -28,7 +29,8 @@ typedef struct sl_dial {
     SSL_CTX *tls;
     uv_getaddrinfo_t lookup;
     bool looking;
-    unsigned count, at; /* addresses, next one to try */
+    bool public_only, refused; /* refused: an address was left out because it is not public */
+    unsigned count, at;        /* addresses, next one to try */
     struct sockaddr_storage address[ADDRESSES];
     int64_t deadline;
     sl_task start;
@@ -82,6 +84,11 @@ void sl_client_tls_free(sl_loop *loop) {
 static void add_address(sl_dial *d, const struct sockaddr *from) {
     struct sockaddr_storage *to = &d->address[d->count];
     if (d->count == ADDRESSES) return;
+    /* Here, where the connection is made, so that no second lookup can say something else. */
+    if (d->public_only && !sl_address_is_public(from)) {
+        d->refused = true;
+        return;
+    }
     if (from->sa_family == AF_INET) {
         memcpy(to, from, sizeof(struct sockaddr_in));
         ((struct sockaddr_in *)to)->sin_port = htons(d->port);
@@ -97,11 +104,12 @@ static void add_address(sl_dial *d, const struct sockaddr *from) {
 static void take_addresses(sl_dial *d, int error, struct addrinfo *list) {
     for (struct addrinfo *a = error ? NULL : list; a; a = a->ai_next)
         add_address(d, a->ai_addr);
-    if (d->count == 0) {
+    if (d->count > 0)
+        try_next(d);
+    else if (d->refused)
+        sl_stream_fail(d->stream, SL_NET_CONNECT_FAILED, "%s has private addresses only", d->host);
+    else
         sl_stream_fail(d->stream, SL_NET_RESOLVE_FAILED, "no address for %s", d->host);
-        return;
-    }
-    try_next(d);
 }
 
 static void on_lookup(uv_getaddrinfo_t *req, int error, struct addrinfo *list) {
@@ -122,14 +130,14 @@ static bool literal_address(sl_dial *d) {
         add_address(d, (struct sockaddr *)&in);
     else if (inet_pton(AF_INET6, d->host, &in6.sin6_addr) == 1)
         add_address(d, (struct sockaddr *)&in6);
-    return d->count > 0;
+    return d->count > 0 || d->refused;
 }
 
 static void start(void *ctx) {
     sl_dial *d = ctx;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list = NULL;
     if (literal_address(d)) {
-        try_next(d);
+        take_addresses(d, 0, NULL);
         return;
     }
     /* "localhost" without asking anybody, and also on a machine without any other address. */
@@ -278,6 +286,7 @@ sl_stream *sl_stream_connect(sl_loop *loop, const sl_stream_options *options,
     d->stream = s;
     d->tls = tls;
     d->port = options->port;
+    d->public_only = options->public_only;
     d->deadline = sl_loop_now(loop) + timeout;
     d->watch.fd = -1;
     d->start.run = start;

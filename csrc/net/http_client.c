@@ -150,7 +150,8 @@ sl_http_call *sl_http_call_new(sl_loop *loop, const sl_http_call_options *o,
     sl_stream_options stream = {.host = url.host,
                                 .port = url.port,
                                 .tls = url.tls ? &o->tls : NULL,
-                                .connect_timeout_ms = timeout};
+                                .connect_timeout_ms = timeout,
+                                .public_only = o->public_only};
     if (write_request(c, o, &url, st))
         c->stream = sl_stream_connect(loop, &stream, &stream_events, c, st);
     if (!c->stream) {

@@ -385,6 +385,9 @@ sl_http_server *sl_http_server_new(sl_loop *loop, const sl_http_server_options *
 uint16_t sl_http_server_port(const sl_http_server *s) {
     return sl_listener_port(s->listener);
 }
+bool sl_http_server_set_tls(sl_http_server *s, const sl_tls_server *tls, sl_status *st) {
+    return sl_listener_set_tls(s->listener, tls, st);
+}
 size_t sl_http_server_count(const sl_http_server *s) {
     return sl_listener_count(s->listener);
 }

@@ -40,6 +40,8 @@ typedef struct sl_http_server_options {
 sl_http_server *sl_http_server_new(sl_loop *loop, const sl_http_server_options *options,
                                    const sl_http_server_events *events, void *ctx, sl_status *st);
 uint16_t sl_http_server_port(const sl_http_server *server);
+/* See sl_listener_set_tls. */
+bool sl_http_server_set_tls(sl_http_server *server, const sl_tls_server *tls, sl_status *st);
 /* Connections of all kinds. */
 size_t sl_http_server_count(const sl_http_server *server);
 /* Takes no further connections, and ends those that wait between requests. */

@@ -247,6 +247,15 @@ size_t sl_listener_count(const sl_listener *l) {
     return l->count;
 }
 
+bool sl_listener_set_tls(sl_listener *l, const sl_tls_server *tls, sl_status *st) {
+    if (!l->tls) return sl_fail(st, SL_ERR_USAGE, "", "this listener was opened without TLS");
+    SSL_CTX *fresh = sl_tls_server_context(tls, st);
+    if (!fresh) return false;
+    SSL_CTX_free(l->tls); /* sessions hold it as long as they need it */
+    l->tls = fresh;
+    return true;
+}
+
 void sl_listener_stop(sl_listener *l) {
     sl_loop_timer_stop(l->loop, &l->retry);
     sl_watch_close(&l->watch);

@@ -24,6 +24,9 @@ typedef struct sl_listener_options {
 sl_listener *sl_listener_new(sl_loop *loop, const sl_listener_options *options, sl_status *st);
 /* The port it listens on. */
 uint16_t sl_listener_port(const sl_listener *listener);
+/* From now on new peers get this certificate; those that are here keep theirs. False, and nothing
+ * changed: the files are unusable (SL_ERR_CONNECTION), or the listener is plain (SL_ERR_USAGE). */
+bool sl_listener_set_tls(sl_listener *listener, const sl_tls_server *tls, sl_status *st);
 /* Takes no further peers from now on; those that came stay. */
 void sl_listener_stop(sl_listener *listener);
 /* Ends the streams it accepted (with on_close) and frees it at the end of the step. */

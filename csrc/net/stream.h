@@ -38,6 +38,7 @@ typedef struct sl_stream_options {
     const sl_tls_client *tls; /* borrowed for the call; NULL = plain */
     int connect_timeout_ms;   /* lookup to the end of the TLS handshake; 0 = 120 s */
     size_t high_water;        /* 0 = 1 MiB */
+    bool public_only;         /* connect to public addresses alone (address.h), whatever the name */
 } sl_stream_options;
 
 /* Starts to connect; every address of the host is tried in turn. The stream belongs to the loop and

@@ -57,6 +57,42 @@ describe("syncline serve", function()
         assert.equal(0, (process.syncline("check " .. folder .. "/b.realm")))
     end)
 
+    it("uses a renewed certificate after SIGHUP, and keeps the old one when the new one is unusable", function()
+        local function make_pair(name)
+            assert(process.run(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=%s"
+                .. " -addext subjectAltName=DNS:localhost -keyout %s/key.pem -out %s/cert.pem 2>/dev/null")
+                :format(name, folder, folder)) == 0)
+        end
+        local function subject()
+            local port = url:match(":(%d+)$")
+            process.run(("openssl s_client -connect 127.0.0.1:%s -servername localhost </dev/null 2>/dev/null"
+                .. " | openssl x509 -noout -subject >%s/subject"):format(port, folder))
+            return process.read_file(folder .. "/subject"):match("CN ?= ?(%w+)")
+        end
+        local function log_says(text)
+            local deadline = os.time() + 20
+            repeat
+                if process.read_file(folder .. "/log"):find(text, 1, true) then return true end
+                process.run("sleep 0.02")
+            until os.time() > deadline
+        end
+        make_pair("first")
+        process.write_file(folder .. "/config.lua", ('return { tls = { cert = "%s/cert.pem", key = "%s/key.pem" } }')
+            :format(folder, folder))
+        start("--config " .. folder .. "/config.lua")
+        assert.equal("first", subject())
+        make_pair("second")
+        assert.equal("first", subject())
+        process.run("kill -HUP " .. pid)
+        assert(log_says("read the certificate again"))
+        assert.equal("second", subject())
+        process.write_file(folder .. "/cert.pem", "no certificate")
+        process.run("kill -HUP " .. pid)
+        assert(log_says("the old one stays in use"))
+        assert.equal("second", subject())
+        stop("TERM")
+    end)
+
     it("writes a log of JSON lines", function()
         start("--log-format json --log-level info --app shop")
         stop("TERM")

@@ -108,6 +108,7 @@ describe("keys of an issuer", function()
         local private = pem_pair(folder, "ec")
         local source = assert(open({ jwks_url = "https://issuer.example.org/keys" }))
         assert.equal(1, #calls)
+        assert.is_true(calls[1].public_only)
         assert.equal(0, #source:for_token(token("one", private)))
         assert.equal(1, #calls)
         local open_secret = { kty = "oct", alg = "HS256", kid = "bad", k = url_encoded(("s"):rep(32)) }
@@ -212,5 +213,44 @@ describe("a server that fetches an issuer's keys", function()
         local forged = auth.sign({ sub = "ann", aud = "notes", iat = now, exp = now + 60 },
             assert(auth.key({ alg = "ES256", kid = "one", pem = other })))
         assert.is_nil((app:log_in({ provider = "jwt", token = forged })))
+    end)
+
+    it("looks at the address that a name leads to", function()
+        local folder = process.folder()
+        process.run("mkdir " .. folder .. "/tls")
+        local cert, key = core.net.certificate(folder .. "/tls")
+        local asked = 0
+        local issuer = assert(loop.get():listen({ host = "127.0.0.1", port = 0, tls = { cert = cert, key = key },
+            on_request = function(request)
+                asked = asked + 1
+                request:respond({ status = 200, body = "here" })
+            end }))
+        finally(function()
+            issuer:close()
+            process.remove_folder(folder)
+        end)
+        local function try(host, public_only)
+            local result
+            assert(loop.get():request({ url = ("https://%s:%d/keys"):format(host, issuer:port()), tls = { ca = cert },
+                public_only = public_only, timeout = 5, on_done = function(...) result = { ... } end }))
+            assert(loop.run(function() return result ~= nil end, 10))
+            return result[1], result[2]
+        end
+        for _, host in ipairs({ "localhost", "127.0.0.1" }) do -- looked up, and literal
+            local answer, message = try(host, true)
+            assert.is_nil(answer)
+            assert.matches("private addresses only", message, 1, true)
+            assert.equal("here", try(host, false).body)
+        end
+        assert.equal(2, asked)
+        -- A name of the configuration that leads here is not asked either, unless that is admitted.
+        local logs = {}
+        local source = assert(key_source.open({ jwks_url = ("https://localhost.:%d/keys"):format(issuer:port()), ca_file = cert }, {
+            id = "notes", clock = os.time, fetch = function(options) return loop.get():request(options) end,
+            log = function(_, _, facts) logs[#logs + 1] = facts.reason end,
+        }))
+        assert(loop.run(function() return #logs > 0 end, 10))
+        assert.equal(2, asked)
+        source:close()
     end)
 end)

@@ -352,8 +352,28 @@ function Server.mint(key, app_id, user_id, lifetime)
     return assert(auth.sign({ typ = "access", sub = user_id, aud = app_id, iat = now, exp = now + (lifetime or 3600) }, key))
 end
 
----Runs until the process gets SIGTERM or SIGINT, or `server:stop()` is called.
+---Reads certificate and key again: new connections get the renewed ones, those that are here go on. If they are
+---unusable, the old ones stay. SIGHUP does it, too, while `server:run()` runs.
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function Server:reload()
+    if not self.tls then return true end
+    local tls, ok, message, code
+    tls, message = config.tls(self.config)
+    if tls then ok, message, code = self.socket:set_tls({ cert = tls.cert, key = tls.key, min = tls.min }) end
+    if not ok then
+        self.log("error", "the certificate cannot be read again; the old one stays in use", { reason = message })
+        return nil, message, code or "tls"
+    end
+    self.tls = tls
+    self.log("notice", "read the certificate again", { cert = tls.cert })
+    return true
+end
+
+---Runs until the process gets SIGTERM or SIGINT, or `server:stop()` is called. SIGHUP reads the certificate again.
 function Server:run()
+    self.loop:on_signal("hup", function() self:reload() end)
     for _, name in ipairs({ "term", "int" }) do
         self.loop:on_signal(name, function()
             self.log("notice", "stopping", { signal = name })

@@ -13,7 +13,7 @@ local SHORTEST, LONGEST, PAUSE = 5 * 60, 24 * 3600, 60
 ---@class syncline.services.KeySource
 ---@field keys userdata[]
 
--- Hosts that only this machine or its neighbours can reach, written as an address.
+-- Hosts that only this machine or its neighbours can reach, written as an address: told at the start already.
 local PRIVATE = {
     "^localhost$", "^127%.", "^10%.", "^192%.168%.", "^169%.254%.", "^0%.", "^172%.1[6-9]%.", "^172%.2%d%.", "^172%.3[01]%.",
     "^%[::", "^%[f[cd]", "^%[fe[89ab]", "%.localhost$",
@@ -175,6 +175,8 @@ function key_source:refresh()
     local call, message = self.fetch({
         url = self.url,
         timeout = TIMEOUT,
+        -- A name may lead to a private address, too; the socket looks at what it connects to.
+        public_only = not settings.allow_private,
         max_body = MAX_SET,
         headers = { Accept = "application/json" },
         tls = { ca = settings.ca_file, min = settings.tls_min or "1.2" },
