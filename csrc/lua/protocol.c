@@ -314,7 +314,7 @@ static bool read_entries(lua_State *L, int index, bool upload, sl_body *body, sc
     }
     lua_pop(L, 1);
     if (s->plain.failed) return sl_fail_memory(st);
-    return sl_body_pack(sl_str_of(s->plain.data, s->plain.size), &s->packed, body, st);
+    return sl_body_pack(NULL, sl_str_of(s->plain.data, s->plain.size), &s->packed, body, st);
 }
 
 /* ---- parse ----------------------------------------------------------------------------------- */

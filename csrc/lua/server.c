@@ -29,9 +29,20 @@ sl_lua_server_room *sl_lua_server_room_of(lua_State *L) {
     return room;
 }
 
+static void room_close(lua_State *L, void *self) {
+    sl_lua_server_room *room = self;
+    (void)L;
+    sl_packer_free(room->packer);
+    room->packer = NULL;
+}
+
+static const sl_lua_type room_type = {"syncline.core.server_room", sizeof(sl_lua_server_room),
+                                      room_close, NULL, NULL};
+
 static void make_room(lua_State *L) {
-    sl_lua_server_room *room = lua_newuserdata(L, sizeof(*room));
-    room->L = NULL;
+    sl_lua_register(L, &room_type);
+    sl_lua_server_room *room = sl_lua_new(L, &room_type);
+    room->packer = sl_packer_new(NULL);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &room_key);
     /* Userdata by address, weak: an address stands for nothing once its userdata is collected. */
     lua_newtable(L);
@@ -293,6 +304,7 @@ static int server_connection(lua_State *L) {
     lua_server_connection *self = sl_lua_new(L, &sl_lua_server_connection_type);
     sl_lua_server_adopt(L, &self->part, names);
     options.ctx = self;
+    options.packer = self->part.room->packer;
     lua_State *before = sl_lua_server_enter(L, &self->part);
     self->connection = sl_server_connection_new(&options, &st);
     sl_lua_server_leave(&self->part, before);

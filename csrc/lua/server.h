@@ -9,7 +9,9 @@
 /* Callbacks of a file may be called while a connection works, and the other way round, so the Lua
  * state in use is noted in one place that all of them share. `L` is NULL outside of calls. */
 typedef struct sl_lua_server_room {
+    sl_lua_head head;
     lua_State *L;
+    sl_packer *packer; /* of all connections; NULL without memory */
 } sl_lua_server_room;
 
 /* First member (after the head) of both types. The user value is a table with the callbacks by

@@ -44,6 +44,8 @@ static void on_end(void *ctx) {
     sl_delete(s->loop->alloc, s);
 }
 
+static void on_again(void *ctx);
+
 sl_stream *sl_stream_new(sl_loop *loop, size_t high_water) {
     sl_stream *s = sl_new_zero(loop->alloc, 1, sizeof *s);
     if (!s) return NULL;
@@ -53,6 +55,8 @@ sl_stream *sl_stream_new(sl_loop *loop, size_t high_water) {
     s->end.run = on_end;
     s->end.ctx = s;
     s->timer.ctx = s;
+    s->again.ctx = s;
+    s->again.fire = on_again;
     s->next = loop->streams;
     s->back = &loop->streams;
     if (s->next) s->next->back = &s->next;
@@ -64,6 +68,7 @@ static void die(sl_stream *s) {
     if (s->state == SL_STREAM_DEAD) return;
     s->state = SL_STREAM_DEAD;
     sl_loop_timer_stop(s->loop, &s->timer);
+    sl_loop_timer_stop(s->loop, &s->again);
     if (s->dial) sl_dial_cancel(s);
     if (s->ssl) SSL_free(s->ssl);
     s->ssl = NULL;
@@ -367,35 +372,51 @@ static void end_of_input(sl_stream *s, int result) {
                        error ? strerror(error) : "TLS error");
 }
 
-static void read_pieces(sl_stream *s) {
+/* True if the turn was over before the input was. */
+static bool read_pieces(sl_stream *s) {
     size_t done = 0;
     for (int i = 0; i < READS_PER_TURN && done < READ_PER_TURN; i++) {
-        if (s->state == SL_STREAM_DEAD || (s->paused && s->state == SL_STREAM_OPEN)) return;
+        if (s->state == SL_STREAM_DEAD || (s->paused && s->state == SL_STREAM_OPEN)) return false;
         int n = read_some(s, s->loop->scratch, SL_LOOP_READ_SIZE);
-        if (n == IO_AGAIN) return;
+        if (n == IO_AGAIN) return false;
         if (n < 0) {
             end_of_input(s, n);
-            return;
+            return false;
         }
         done += (size_t)n;
         if (s->state == SL_STREAM_OPEN) s->events->on_data(s->ctx, s->loop->scratch, (size_t)n);
     }
+    return true;
+}
+
+/* OpenSSL reads ahead: one call of the kernel for many records. Those that nobody has asked for yet
+ * are read in the next step. */
+static void read_held_back(sl_stream *s) {
+    bool reading = s->state == SL_STREAM_OPEN ? !s->paused : s->state > SL_STREAM_OPEN;
+    if (s->ssl && reading && SSL_has_pending(s->ssl)) sl_loop_timer_start(s->loop, &s->again, 0);
 }
 
 /* Answers to what is read wait for each other: one packet, one TLS record. */
 static void read_turn(sl_stream *s) {
     bool blocked = s->out.size > 0;
     s->corked = true;
-    read_pieces(s);
+    if (read_pieces(s)) read_held_back(s);
     s->corked = false;
     if (s->out.size > 0 && !blocked &&
         (s->state == SL_STREAM_OPEN || s->state == SL_STREAM_DRAINING))
         flush(s);
 }
 
+static void on_again(void *ctx) {
+    sl_stream *s = ctx;
+    if (s->state >= SL_STREAM_OPEN && s->state < SL_STREAM_DEAD) read_turn(s);
+}
+
 void sl_stream_pause(sl_stream *s, bool paused) {
     s->paused = paused;
-    if (s->state == SL_STREAM_OPEN) sl_watch_read(&s->watch, !paused);
+    if (s->state != SL_STREAM_OPEN) return;
+    sl_watch_read(&s->watch, !paused);
+    read_held_back(s);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

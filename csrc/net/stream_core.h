@@ -43,6 +43,7 @@ struct sl_stream {
     size_t high_water;
     sl_watch watch;
     sl_timer timer;
+    sl_timer again; /* reads what OpenSSL holds back, of which the kernel does not tell */
     sl_task end;
     int linger_ms;
     sl_stream_state state;

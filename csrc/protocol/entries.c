@@ -69,32 +69,52 @@ bool sl_body_open(const sl_body *body, uint64_t limit, sl_buf *inflated, sl_str 
     return true;
 }
 
-/* False only without memory; *smaller says whether `packed` holds a result worth sending. */
-static bool deflate_smaller(sl_str entries, sl_buf *packed, bool *smaller) {
-    z_stream z = stream_with(packed->alloc);
-    *smaller = false;
-    char *to = sl_buf_reserve(packed, entries.size);
-    if (!to || deflateInit(&z, 1) != Z_OK) return false;
-    z.next_in = (Bytef *)(uintptr_t)entries.data;
-    z.avail_in = entries.size;
-    z.next_out = (Bytef *)to;
-    z.avail_out = entries.size - 1; /* anything longer is not wanted */
-    int rc = deflate(&z, Z_FINISH);
-    size_t size = z.total_out;
-    deflateEnd(&z);
-    if (rc == Z_STREAM_END) {
-        packed->size = size;
-        *smaller = true;
-    }
-    return true;
+/* *smaller says whether `packed` holds a result worth sending. */
+static void deflate_smaller(z_stream *z, sl_str entries, sl_buf *packed, bool *smaller) {
+    z->next_in = (Bytef *)(uintptr_t)entries.data;
+    z->avail_in = entries.size;
+    z->next_out = (Bytef *)packed->data;
+    z->avail_out = entries.size - 1; /* anything longer is not wanted */
+    *smaller = deflate(z, Z_FINISH) == Z_STREAM_END;
+    if (*smaller) packed->size = z->total_out;
 }
 
-bool sl_body_pack(sl_str entries, sl_buf *packed, sl_body *body, sl_status *st) {
+/* Invariant: `z` is initialised iff `ready`. */
+struct sl_packer {
+    const sl_alloc *alloc;
+    z_stream z;
+    bool ready;
+};
+
+sl_packer *sl_packer_new(const sl_alloc *alloc) {
+    sl_packer *packer = sl_new_zero(alloc, 1, sizeof(*packer));
+    if (packer) packer->alloc = alloc;
+    return packer;
+}
+
+void sl_packer_free(sl_packer *packer) {
+    if (!packer) return;
+    if (packer->ready) deflateEnd(&packer->z);
+    sl_delete(packer->alloc, packer);
+}
+
+static bool make_ready(sl_packer *packer) {
+    if (packer->ready) return deflateReset(&packer->z) == Z_OK;
+    packer->z = stream_with(packer->alloc);
+    packer->ready = deflateInit(&packer->z, 1) == Z_OK;
+    return packer->ready;
+}
+
+bool sl_body_pack(sl_packer *packer, sl_str entries, sl_buf *packed, sl_body *body, sl_status *st) {
+    sl_packer once = {.alloc = packed->alloc};
     bool smaller = false;
     *body = (sl_body){false, entries.size, entries};
     if (entries.size <= COMPRESS_ABOVE) return true;
     sl_buf_clear(packed);
-    if (!deflate_smaller(entries, packed, &smaller)) return sl_fail_memory(st);
+    if (!packer) packer = &once;
+    if (!sl_buf_reserve(packed, entries.size) || !make_ready(packer)) return sl_fail_memory(st);
+    deflate_smaller(&packer->z, entries, packed, &smaller);
+    if (once.ready) deflateEnd(&once.z);
     if (smaller) *body = (sl_body){true, entries.size, sl_str_of(packed->data, packed->size)};
     return true;
 }

@@ -36,10 +36,16 @@ typedef struct sl_entry_reader {
 bool sl_body_open(const sl_body *body, uint64_t limit, sl_buf *inflated, sl_str *entries,
                   sl_status *st);
 
+/* What compression needs, some 270 kB, kept from body to body: taking and clearing that memory
+ * costs more than compressing a short body. Made on first use. NULL without memory. */
+typedef struct sl_packer sl_packer;
+sl_packer *sl_packer_new(const sl_alloc *alloc);
+void sl_packer_free(sl_packer *packer);
+
 /* Makes the wire form of `entries` (borrowed, must outlive *body): compressed with zlib level 1
  * into `packed` (initialised, cleared first) if it is longer than 1024 octets and gets smaller,
- * else as it is. Fails with SL_ERR_MEMORY only. */
-bool sl_body_pack(sl_str entries, sl_buf *packed, sl_body *body, sl_status *st);
+ * else as it is. `packer` borrowed; NULL: with memory of its own. Fails with SL_ERR_MEMORY only. */
+bool sl_body_pack(sl_packer *packer, sl_str entries, sl_buf *packed, sl_body *body, sl_status *st);
 
 /* `entries` borrowed. */
 void sl_entry_reader_init(sl_entry_reader *reader, sl_str entries);

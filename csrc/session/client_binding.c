@@ -152,7 +152,7 @@ static bool write_upload(sl_client_session *s, const sl_upload_batch *batch, sl_
     msg.upload.progress_cv = batch->cursor.client_version;
     msg.upload.progress_sv = batch->cursor.server_version;
     msg.upload.locked_sv = sl_client_history_cursors(s->history)->dl_sv;
-    if (!sl_body_pack(sl_str_of(c->entries.size ? c->entries.data : "", c->entries.size),
+    if (!sl_body_pack(NULL, sl_str_of(c->entries.size ? c->entries.data : "", c->entries.size),
                       &c->packed, &msg.upload.body, st))
         return false;
     return write_message(s, &msg, out, any, st);

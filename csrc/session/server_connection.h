@@ -63,6 +63,7 @@ typedef struct sl_server_connection_options {
     const sl_env *env;          /* borrowed; outlives the connection */
     const sl_server_host *host; /* borrowed; outlives the connection */
     void *ctx;
+    sl_packer *packer; /* borrowed; outlives the connection; NULL: one for every body */
     sl_dialect dialect;
     bool mismatch;         /* no common version (sl_negotiated): says 105 and ends */
     bool authenticated;    /* false: a legacy token in BIND decides */

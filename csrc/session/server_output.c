@@ -52,7 +52,8 @@ static bool produce_download(turn *t, sl_status *st) {
     sl_buf_clear(&c->entries);
     bool ok = sl_server_history_scan(sl_server_file_history(s->file), s->member.ident, s->download,
                                      c->options.max_download, &c->entries, &scan, &why) &&
-              sl_body_pack(sl_str_of(c->entries.data, c->entries.size), &c->packed, &body, &why);
+              sl_body_pack(c->options.packer, sl_str_of(c->entries.data, c->entries.size),
+                           &c->packed, &body, &why);
     if (ok) put_download(t, &scan, &body);
     if (c->entries.capacity > KEEP_SCRATCH) {
         sl_buf_free(&c->entries);

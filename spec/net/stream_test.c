@@ -300,6 +300,36 @@ static void a_slow_reader_fills_a_bounded_queue(void **state) {
     close_world(&w);
 }
 
+/* Many small records arrive as one: what the turn of a reader leaves inside OpenSSL, and what a
+ * pause does, comes without anything more from the peer. */
+static void many_small_records_all_arrive(void **state) {
+    (void)state;
+    enum { RECORDS = 2000, FEW = 500 /* fit into the memory of OpenSSL */ };
+    world w;
+    end c;
+    open_world(&w, true, SL_TLS_1_3, (sl_listener_options){0});
+    sl_tls_client tls = {.ca_file = w.cert.cert};
+    dial(&w, &c, "localhost", &tls);
+    UNTIL(w.loop, c.open);
+    sl_stream_write(c.stream, "x", 1, false, NULL);
+    UNTIL(w.loop, w.accepted == 1 && w.server[0].total == 1);
+    for (int i = 0; i < RECORDS; i++)
+        assert_true(sl_stream_write(c.stream, "y", 1, false, NULL));
+    UNTIL(w.loop, w.server[0].total == 1 + RECORDS);
+    for (int i = 0; i < FEW; i++)
+        assert_true(sl_stream_write(c.stream, "z", 1, false, NULL));
+    sl_loop_step(w.loop, 1000, NULL);
+    size_t some = w.server[0].total;
+    assert_in_range(some, 2 + RECORDS, FEW + RECORDS);
+    sl_stream_pause(w.server[0].stream, true);
+    for (int i = 0; i < 20; i++)
+        sl_loop_step(w.loop, 1, NULL);
+    assert_int_equal(w.server[0].total, some);
+    sl_stream_pause(w.server[0].stream, false);
+    UNTIL(w.loop, w.server[0].total == 1 + RECORDS + FEW);
+    close_world(&w);
+}
+
 static void closing_sends_what_is_queued_first(void **state) {
     (void)state;
     world w;
@@ -524,6 +554,7 @@ int main(void) {
         cmocka_unit_test(a_plain_peer_on_a_tls_port_is_dropped),
         cmocka_unit_test(a_closed_port_is_a_connect_failure),
         cmocka_unit_test(a_slow_reader_fills_a_bounded_queue),
+        cmocka_unit_test(many_small_records_all_arrive),
         cmocka_unit_test(closing_sends_what_is_queued_first),
         cmocka_unit_test(a_reset_is_only_a_lost_connection),
         cmocka_unit_test(a_slow_handshake_is_cut_off),

@@ -116,17 +116,44 @@ static void bodies_above_1024_octets_are_compressed_if_that_helps(void **state) 
     sl_body body;
     sl_status st = SL_STATUS_INIT;
     sl_buf_init(&packed, NULL);
-    assert_true(sl_body_pack(sl_str_of(same, 1024), &packed, &body, &st));
+    assert_true(sl_body_pack(NULL, sl_str_of(same, 1024), &packed, &body, &st));
     assert_false(body.compressed);
-    assert_true(sl_body_pack(sl_str_of(same, 1025), &packed, &body, &st));
+    assert_true(sl_body_pack(NULL, sl_str_of(same, 1025), &packed, &body, &st));
     assert_true(body.compressed);
     assert_int_equal(body.uncompressed_size, 1025);
     assert_int_equal((uint8_t)body.bytes.data[0], 0x78);
     assert_int_equal((uint8_t)body.bytes.data[1], 0x01);
-    assert_true(sl_body_pack(sl_str_of(noise, 4096), &packed, &body, &st));
+    assert_true(sl_body_pack(NULL, sl_str_of(noise, 4096), &packed, &body, &st));
     assert_false(body.compressed);
     assert_int_equal(body.bytes.size, 4096);
     sl_buf_free(&packed);
+}
+
+static void a_packer_makes_of_every_body_what_a_new_one_would(void **state) {
+    (void)state;
+    char data[9000];
+    uint32_t x = 7;
+    sl_packer *packer = sl_packer_new(NULL);
+    sl_buf packed, again;
+    sl_buf_init(&packed, NULL);
+    sl_buf_init(&again, NULL);
+    for (int round = 0; round < 12; round++) {
+        size_t size = 1100 + 600 * (size_t)round;
+        for (size_t i = 0; i < size; i++) {
+            x = x * 1664525u + 1013904223u;
+            /* Every third one does not get smaller, and deflate is stopped in the middle. */
+            data[i] = (char)(round % 3 == 2 ? x >> 24 : 'a' + (x >> 30));
+        }
+        sl_body body, expected;
+        assert_true(sl_body_pack(packer, sl_str_of(data, size), &packed, &body, NULL));
+        assert_true(sl_body_pack(NULL, sl_str_of(data, size), &again, &expected, NULL));
+        assert_int_equal(body.compressed, round % 3 != 2);
+        assert_int_equal(body.compressed, expected.compressed);
+        assert_true(sl_str_eq(body.bytes, expected.bytes));
+    }
+    sl_buf_free(&packed);
+    sl_buf_free(&again);
+    sl_packer_free(packer);
 }
 
 static bool round_trip(const sl_alloc *alloc) {
@@ -137,9 +164,12 @@ static bool round_trip(const sl_alloc *alloc) {
     sl_str entries;
     sl_buf_init(&packed, alloc);
     sl_buf_init(&inflated, alloc);
-    bool ok = sl_body_pack(sl_str_of(data, sizeof(data)), &packed, &body, NULL) &&
+    sl_packer *packer = sl_packer_new(alloc);
+    bool ok = packer && sl_body_pack(packer, sl_str_of(data, sizeof(data)), &packed, &body, NULL) &&
+              sl_body_pack(NULL, sl_str_of(data, sizeof(data)), &packed, &body, NULL) &&
               sl_body_open(&body, 0, &inflated, &entries, NULL) &&
               sl_str_eq(entries, sl_str_of(data, sizeof(data)));
+    sl_packer_free(packer);
     sl_buf_free(&packed);
     sl_buf_free(&inflated);
     return ok;
@@ -221,6 +251,7 @@ int main(void) {
         cmocka_unit_test(damaged_streams_are_refused),
         cmocka_unit_test(bombs_take_no_memory),
         cmocka_unit_test(bodies_above_1024_octets_are_compressed_if_that_helps),
+        cmocka_unit_test(a_packer_makes_of_every_body_what_a_new_one_would),
         cmocka_unit_test(running_out_of_memory_anywhere_is_reported),
         cmocka_unit_test(malformed_entries_are_refused),
         cmocka_unit_test(entries_are_written_as_they_are_read),

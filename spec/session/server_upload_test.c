@@ -220,7 +220,8 @@ static void compressed_uploads_are_inflated(void **state) {
     sl_buf_byte(&text, 0);
     raw_entry(&body, 5, 0, 1, text.data);
     sl_client_message msg = {.type = SL_MSG_UPLOAD, .session = 1, .upload = {.progress_cv = 5}};
-    assert_true(sl_body_pack(sl_str_of(body.data, body.size), &packed, &msg.upload.body, NULL));
+    assert_true(
+        sl_body_pack(NULL, sl_str_of(body.data, body.size), &packed, &msg.upload.body, NULL));
     assert_true(msg.upload.body.compressed);
     sl_client_message_write(&wire, o.a.dialect, &msg);
     assert_true(sl_server_connection_receive(o.a.connection, wire.data, wire.size, NULL));
