@@ -23,7 +23,8 @@ return {
         { name = "log-level", value = "LEVEL", help = "debug, info (default), notice, warning, error or off" },
         { name = "log-file", value = "FILE", help = "append the log to a file instead of standard error" },
     },
-    more = "Stops cleanly on SIGTERM and SIGINT, reads its certificate again on SIGHUP. What was acknowledged to a client is on disk at any moment.",
+    more = "Stops cleanly on SIGTERM and SIGINT, reads its certificate again on SIGHUP. What was acknowledged to a client is on disk\n"
+        .. "at any moment.",
     run = function(given)
         if given[1] then common.misuse("'%s': serve takes options only", given[1]) end
         local config = given.config and common.load_config(given.config) or {}
