@@ -94,6 +94,7 @@ build = {
     ["syncline.services.userpass"] = "lua/syncline/services/userpass.lua",
     ["syncline.session"] = "lua/syncline/session.lua",
     ["syncline.sim"] = "lua/syncline/sim.lua",
+    ["syncline.transact"] = "lua/syncline/transact.lua",
     ["syncline.transform"] = "lua/syncline/transform.lua",
     -- end of modules
     ["syncline.core"] = {
@@ -125,6 +126,7 @@ build = {
       "csrc/history/client_integrate.c",
       "csrc/history/client_reset.c",
       "csrc/history/client_state.c",
+      "csrc/history/client_transact.c",
       "csrc/history/client_transfer.c",
       "csrc/history/compactor.c",
       "csrc/history/entry_cache.c",
@@ -138,6 +140,7 @@ build = {
       "csrc/history/server_care.c",
       "csrc/history/server_history.c",
       "csrc/history/server_integrate.c",
+      "csrc/history/server_transact.c",
       "csrc/history/server_unit.c",
       "csrc/history/shrink.c",
       "csrc/history/window.c",
@@ -245,6 +248,7 @@ build = {
       "csrc/session/client_event_queue.c",
       "csrc/session/client_receive.c",
       "csrc/session/client_session.c",
+      "csrc/session/client_transact.c",
       "csrc/session/client_transfer.c",
       "csrc/session/file_care.c",
       "csrc/session/partition.c",

@@ -384,18 +384,21 @@ static bool take_entry(void *ctx, const sl_history_entry *entry) {
     return false;
 }
 
-bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor from, int protocol,
-                                    sl_buf *entries, sl_upload_batch *batch, sl_status *st) {
+bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor from,
+                                    uint64_t last, int protocol, sl_buf *entries,
+                                    sl_upload_batch *batch, sl_status *st) {
     const sl_client_state *state = &history->state;
     *batch = (sl_upload_batch){.cursor = from};
     upload_scan scan = {history, entries, batch, 0, protocol, true, st};
+    if (last > state->version) last = state->version;
     if (!sl_client_history_need_own(history, st) ||
-        !sl_own_changes_scan(&history->own, history->store, from.client_version, state->version,
-                             take_entry, &scan, st))
+        !sl_own_changes_scan(&history->own, history->store, from.client_version, last, take_entry,
+                             &scan, st))
         return false;
     if (entries->failed) return sl_fail_memory(st);
     /* Versions after the last own change are downloads, which only the server's versions tell. */
-    if (scan.ok && !batch->more && !batch->gated && state->version > from.client_version)
+    if (scan.ok && !batch->more && !batch->gated && last == state->version &&
+        last > from.client_version)
         batch->cursor = (sl_upload_cursor){state->version, state->cursors.dl_sv};
     return scan.ok;
 }

@@ -105,12 +105,14 @@ typedef struct sl_upload_batch {
     int gate_level;          /* and the protocol version it needs */
 } sl_upload_batch;
 
-/* Walks the own changes after `from` up to the newest version and appends their changesets to
- * `entries` in wire form, originals always (9.4): stops after 131,072 bytes, never starts one that
- * would reach 16 MiB unless it is the first. `protocol`: negotiated version; below 13 changesets
- * that the peer cannot read stop the scan (2-changeset.md, 9.2). */
-bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor from, int protocol,
-                                    sl_buf *entries, sl_upload_batch *batch, sl_status *st);
+/* Walks the own changes after `from` up to version `last` (at most the newest) and appends their
+ * changesets to `entries` in wire form, originals always (9.4): stops after 131,072 bytes, never
+ * starts one that would reach 16 MiB unless it is the first. `protocol`: negotiated version; below
+ * 13 changesets that the peer cannot read stop the scan (2-changeset.md, 9.2). The cursor of a
+ * `last` before the newest version is that of the last change taken. */
+bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor from,
+                                    uint64_t last, int protocol, sl_buf *entries,
+                                    sl_upload_batch *batch, sl_status *st);
 
 /* ---- download -------------------------------------------------------------------------------- */
 

@@ -33,15 +33,23 @@ static int code_of(const sl_status *inner) {
     return strcmp(inner->id, "A-SCHEMA") == 0 ? 225 : 212;
 }
 
-/* Turns a failure of changeset, transform or realm into one of this room. A realm that could not
- * undo half of a bad changeset says "DISCARD": the unit is lost, but the changeset is to blame. */
-static bool blame_changeset(sl_status *st, const sl_status *inner, uint64_t client_version) {
+/* A realm that could not undo half of a bad changeset says "DISCARD": the unit is lost, but the
+ * changeset is to blame. */
+bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t client_version) {
     if (inner->cls != SL_ERR_CHANGESET && strcmp(inner->id, "DISCARD") != 0) {
         if (st) *st = *inner;
         return false;
     }
     return sl_fail_code(st, SL_ERR_SESSION, code_of(inner), "changeset of client version %llu: %s",
                         (unsigned long long)client_version, inner->message);
+}
+
+void sl_server_history_note_level(sl_server_history *h, const sl_changeset *cs,
+                                  uint64_t *level_of_author) {
+    int level = sl_feature_level(cs, sl_realm_schema(h->realm));
+    if (level > h->unit.level) h->unit.level = level;
+    if (level > SL_FEATURE_LEVEL_BASE && (uint64_t)level > *level_of_author)
+        *level_of_author = (uint64_t)level;
 }
 
 static bool takes_part(void *ctx, const sl_history_entry *entry) {
@@ -67,13 +75,10 @@ static bool read_one(integration *in, const sl_upload_entry *entry, sl_status *s
     sl_changeset_init(&next->changeset, h->alloc);
     in->parsed++;
     if (!sl_changeset_parse(&next->changeset, entry->changeset.data, entry->changeset.size, &inner))
-        return blame_changeset(st, &inner, entry->client_version);
+        return sl_server_history_blame(st, &inner, entry->client_version);
     if (!sl_changeset_adopt_ident(&next->changeset, in->row.ident, &next->adopted, st))
         return false;
-    int level = sl_feature_level(&next->changeset, sl_realm_schema(h->realm));
-    if (level > h->unit.level) h->unit.level = level;
-    if (level > SL_FEATURE_LEVEL_BASE && (uint64_t)level > in->row.feature_level)
-        in->row.feature_level = (uint64_t)level;
+    sl_server_history_note_level(h, &next->changeset, &in->row.feature_level);
     in->items[in->parsed - 1] =
         (sl_merge_item){.changeset = &next->changeset,
                         .origin_timestamp = entry->origin_timestamp,
@@ -129,7 +134,7 @@ static bool append_one(integration *in, size_t i, sl_status *st) {
     sl_status inner = SL_STATUS_INIT;
     sl_str bytes;
     if (!sl_realm_apply(in->history->realm, &in->batch[i].changeset, &inner))
-        return blame_changeset(st, &inner, from->client_version);
+        return sl_server_history_blame(st, &inner, from->client_version);
     if (!final_bytes(in, i, &bytes, st)) return false;
     bool same = sl_str_eq(bytes, from->changeset);
     sl_history_entry entry = {.peer_version = from->client_version,
@@ -146,7 +151,7 @@ static bool merge_range(integration *in, size_t first, size_t count, sl_status *
     const sl_upload_entry *entry = in->batch[first].entry;
     sl_status inner = SL_STATUS_INIT;
     if (!sl_window_merge(in->window, entry->server_version, in->items + first, count, &inner))
-        return blame_changeset(st, &inner, entry->client_version);
+        return sl_server_history_blame(st, &inner, entry->client_version);
     for (size_t i = first; i < first + count; i++)
         if (!append_one(in, i, st)) return false;
     return true;

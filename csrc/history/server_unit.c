@@ -62,16 +62,23 @@ bool sl_server_history_append(sl_server_history *h, sl_history_entry *entry, sl_
     return true;
 }
 
-static bool append_recorded(sl_server_history *h, sl_status *st) {
-    int64_t now = h->env->wall_ms(h->env->ctx) - SL_SYNC_EPOCH_MS;
-    if (h->recorded.count == 0) return true;
-    if (now < 0)
+bool sl_server_history_now(const sl_server_history *h, uint64_t *now, sl_status *st) {
+    int64_t wall = h->env->wall_ms(h->env->ctx);
+    if (wall < SL_SYNC_EPOCH_MS)
         return sl_fail(st, SL_ERR_USAGE, "CLOCK", "the clock stands before 2015: set it first");
+    *now = (uint64_t)(wall - SL_SYNC_EPOCH_MS);
+    return true;
+}
+
+static bool append_recorded(sl_server_history *h, sl_status *st) {
+    uint64_t now = 0;
+    if (h->recorded.count == 0) return true;
+    if (!sl_server_history_now(h, &now, st)) return false;
     int level = sl_feature_level(&h->recorded, sl_realm_schema(h->realm));
     if (level > h->unit.level) h->unit.level = level;
     sl_buf_clear(&h->encoded);
     if (!sl_changeset_encode(&h->recorded, SL_ENCODE_AS_PARSED, &h->encoded, st)) return false;
-    sl_history_entry entry = {.origin_timestamp = (uint64_t)now,
+    sl_history_entry entry = {.origin_timestamp = now,
                               .changeset = sl_str_of(h->encoded.data, h->encoded.size),
                               .original = SL_STR("")};
     return sl_server_history_append(h, &entry, st);

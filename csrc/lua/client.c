@@ -148,6 +148,33 @@ static int session_install_state(lua_State *L) {
     return sl_lua_fail(L, &st);
 }
 
+/* session:transact() -> number of the request, which a transacted event repeats, or 0 if the open
+ * write recorded nothing; or nil, message, code. Ends the realm's open write in any case. */
+static int session_transact(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_session *self = check_session(L);
+    uint64_t request = 0;
+    bool ok = sl_client_session_transact(self->session, &request, &st);
+    self->realm->generation++;
+    if (!ok) return sl_lua_fail_or_raise(L, &st);
+    sl_lua_push_int(L, (int64_t)request);
+    return 1;
+}
+
+/* session:forget_transact(request) -> true if it certainly will not happen; no event comes */
+static int session_forget_transact(lua_State *L) {
+    lua_session *self = check_session(L);
+    uint64_t request = (uint64_t)sl_lua_check_int(L, 2, 0, INT64_MAX);
+    lua_pushboolean(L, sl_client_session_forget_transact(self->session, request));
+    return 1;
+}
+
+/* session:may_transact() -> whether none is on its way */
+static int session_may_transact(lua_State *L) {
+    lua_pushboolean(L, sl_client_session_may_transact(check_session(L)->session));
+    return 1;
+}
+
 /* session:state() -> "unbound", "binding", "active", ..., "closed" */
 static int session_state(lua_State *L) {
     const lua_session *self = sl_lua_check(L, 1, &session_type);
@@ -169,6 +196,9 @@ static const luaL_Reg session_methods[] = {{"pause", session_pause},
                                            {"wait_upload", session_wait_upload},
                                            {"wait_download", session_wait_download},
                                            {"install_state", session_install_state},
+                                           {"transact", session_transact},
+                                           {"forget_transact", session_forget_transact},
+                                           {"may_transact", session_may_transact},
                                            {"state", session_state},
                                            {"number", session_number},
                                            {NULL, NULL}};
@@ -540,6 +570,10 @@ static void set_details(lua_State *L, const sl_client_event *event) {
         set_int(L, "done", event->done);
         set_int(L, "total", event->total);
         break;
+    case SL_CLIENT_TRANSACTED:
+        set_int(L, "request", event->request);
+        set_text(L, "outcome", sl_transact_outcome_name((sl_transact_outcome)event->code));
+        break;
     case SL_CLIENT_LOG:
         set_str(L, "text", event->text);
         set_str(L, "level", event->level);
@@ -566,6 +600,7 @@ static int connection_next_event(lua_State *L) {
         [SL_CLIENT_WAIT_DONE] = "wait_done",
         [SL_CLIENT_STATE_PROGRESS] = "state_progress",
         [SL_CLIENT_STATE_READY] = "state_ready",
+        [SL_CLIENT_TRANSACTED] = "transacted",
         [SL_CLIENT_LOG] = "log",
     };
     sl_client_event event;

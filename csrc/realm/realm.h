@@ -90,5 +90,8 @@ size_t sl_realm_cached(const sl_realm *realm);
 /* Replaces hi = 0 by `ident` in all GlobalKeys of objects and links (13.4), inside an open
  * transaction. The source sees an erased and a new object each. */
 bool sl_realm_adopt_ident(sl_realm *realm, uint64_t ident, sl_status *st);
+/* From now on keyless objects of `class_name` that are made here get numbers of at least `next`
+ * (13.2), inside an open transaction. SL_ERR_USAGE if there is no such class. */
+bool sl_realm_skip_numbers(sl_realm *realm, sl_str class_name, uint64_t next, sl_status *st);
 
 #endif

@@ -1,23 +1,36 @@
 #include "realm/record_internal.h"
 #include "realm/scan.h"
 
-/* The next free GlobalKey of a keyless class (13.2). */
-static sl_cell *allocate(sl_realm *realm, sl_table *table, sl_status *st) {
+/* Loads the number of the next keyless object, about to change, and notes it for undoing. */
+static bool open_sequence(sl_realm *realm, sl_table *table, sl_status *st) {
     const sl_realm_source *source = realm->source;
     if (source && !table->sequence_known &&
         !source->sequence_get(source->ctx, table->cls, &table->next_sequence, st))
-        return NULL;
+        return false;
     table->sequence_known = true;
-    uint64_t before = table->next_sequence;
     sl_undo *undo = sl_undo_next(realm);
-    if (!undo) {
-        sl_fail_memory(st);
-        return NULL;
-    }
+    if (!undo) return sl_fail_memory(st);
     undo->op = SL_UNDO_SEQUENCE;
     undo->target = table;
-    undo->number = before;
+    undo->number = table->next_sequence;
     sl_undo_push(realm);
+    return true;
+}
+
+bool sl_realm_skip_numbers(sl_realm *realm, sl_str class_name, uint64_t next, sl_status *st) {
+    sl_table *table;
+    if (!sl_realm_check_open(realm, st) || !sl_realm_find_table(realm, class_name, &table, st) ||
+        !open_sequence(realm, table, st))
+        return false;
+    if (table->next_sequence >= next) return true;
+    table->next_sequence = next;
+    table->sequence_dirty = true;
+    return true;
+}
+
+/* The next free GlobalKey of a keyless class (13.2). */
+static sl_cell *allocate(sl_realm *realm, sl_table *table, sl_status *st) {
+    if (!open_sequence(realm, table, st)) return NULL;
     for (;;) {
         sl_key key = {.type = SL_TYPE_GLOBALKEY};
         key.global.hi = realm->file_ident;

@@ -161,6 +161,8 @@ static bool write_upload(sl_client_session *s, const sl_upload_batch *batch, sl_
 static bool upload_wanted(const sl_client_session *s) {
     if (s->no_upload || !s->allow_upload || sl_client_history_writing(s->history)) return false;
     uint64_t version = sl_client_history_version(s->history);
+    bool wanted;
+    if (sl_client_transact_blocks(s, &wanted)) return wanted;
     if (s->ack_at != SL_CLIENT_NEVER && s->idle_version == version &&
         sl_client_now(s->connection) < s->ack_at)
         return false;
@@ -183,22 +185,41 @@ static bool send_upload(sl_client_session *s, sl_buf *out, bool *any, sl_status 
     sl_upload_batch batch;
     sl_status why = SL_STATUS_INIT;
     sl_buf_clear(&c->entries);
-    if (!sl_client_history_scan_uploads(s->history, s->cursor, c->version, &c->entries, &batch,
-                                        &why))
+    if (!sl_client_history_scan_uploads(s->history, s->cursor, sl_client_transact_limit(s),
+                                        c->version, &c->entries, &batch, &why))
         return sl_client_binding_absorb(s, &why, st);
     if (batch.gated && batch.count == 0) {
         stop_at_gate(s, &batch);
         return true;
     }
-    if (batch.count == 0 && batch.cursor.server_version <= s->cursor.server_version) {
-        s->cursor = batch.cursor;
-        return true;
+    bool complete = sl_client_transact_complete(s, &batch);
+    if (batch.count == 0 && !complete) {
+        if (batch.cursor.server_version <= s->cursor.server_version) {
+            s->cursor = batch.cursor;
+            return true;
+        }
+        if (ack_can_wait(s)) return true;
     }
-    if (batch.count == 0 && ack_can_wait(s)) return true;
     if (!sl_client_history_sync(s->history, &why)) return sl_client_binding_absorb(s, &why, st);
     if (!write_upload(s, &batch, out, any, st)) return false;
     s->cursor = batch.cursor;
     s->ack_at = SL_CLIENT_NEVER;
+    if (complete) s->transact.based = true;
+    return true;
+}
+
+static bool send_transact(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    bool ready = false;
+    if (!flush_history(s, &ready, st)) return false;
+    if (!ready) return true;
+    sl_client_message msg = {.type = SL_MSG_TRANSACT};
+    sl_client_transact *t = &s->transact;
+    msg.transact.client_version = t->base.client_version;
+    msg.transact.server_version = t->base.server_version;
+    msg.transact.changeset = sl_str_of(t->changeset.data, t->changeset.size);
+    if (!write_message(s, &msg, out, any, st)) return false;
+    t->phase = SL_TRANSACT_SENT;
+    t->told = true;
     return true;
 }
 
@@ -219,9 +240,11 @@ bool sl_client_binding_send(sl_client_session *s, sl_buf *out, bool *any, sl_sta
         if (*any || s->installing || !b->state_over) return true;
     }
     if (!b->ident_sent) return send_ident(s, out, any, st);
+    sl_client_transact_check_support(s);
     if (b->failure) return b->failure_sent || send_failure(s, out, any, st);
     if (s->target_mark > s->last_mark_sent) return send_mark(s, out, any, st);
     if (upload_wanted(s)) return send_upload(s, out, any, st);
+    if (sl_client_transact_due(s)) return send_transact(s, out, any, st);
     return true;
 }
 
@@ -304,6 +327,7 @@ static void report_integration(sl_client_session *s, const sl_client_integration
     event->changesets = result->changesets;
     event->changed = result->changed;
     event->request = result->version;
+    sl_client_transact_overtaken(s);
 }
 
 /* A server that went back to a backup may have lost how far we had got with uploads that held no
@@ -427,6 +451,8 @@ bool sl_client_binding_receive(sl_client_session *s, const sl_server_message *ms
         return receive_ident(s, &msg->ident, st);
     case SL_MSG_DOWNLOAD:
         return receive_download(s, &msg->download, st);
+    case SL_MSG_TRANSACT:
+        return sl_client_transact_receive(s, &msg->transact, st);
     case SL_MSG_MARK:
         return receive_mark(s, msg->mark, st);
     default:

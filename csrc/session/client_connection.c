@@ -96,7 +96,7 @@ int64_t sl_client_now(const sl_client_connection *c) {
 bool sl_client_enter(sl_client_connection *c, sl_status *st) {
     size_t more = 24;
     for (size_t i = 0; i < c->session_count; i++)
-        more += 12 + c->sessions[i]->wait_count;
+        more += 13 + c->sessions[i]->wait_count;
     return sl_client_event_queue_reserve(&c->events, more, st);
 }
 

@@ -24,6 +24,7 @@ typedef enum sl_client_event_type {
     SL_CLIENT_STATE_PROGRESS,   /* `session`; `done` of `total` octets of a state have come */
     SL_CLIENT_STATE_READY,      /* `session`: put the state in place, then call
                                  * sl_client_session_adopt */
+    SL_CLIENT_TRANSACTED,       /* `session`, `request`, `code` (sl_transact_outcome) */
     SL_CLIENT_LOG               /* `session` or 0, `text`, `level`: message of the server */
 } sl_client_event_type;
 
@@ -43,6 +44,19 @@ typedef enum sl_session_state {
     SL_SESSION_FAILED,    /* a download could not be integrated; waits for the server's answer */
     SL_SESSION_CLOSED     /* the last event of a session */
 } sl_session_state;
+
+/* What became of a serialized transaction. */
+typedef enum sl_transact_outcome {
+    SL_TRANSACT_ACCEPTED, /* it is in the history of the server, and in the realm here */
+    SL_TRANSACT_CONFLICT, /* nothing was done: the server had changes that were not seen here. They
+                           * are here now */
+    SL_TRANSACT_UNSUPPORTED, /* nothing was done: the server does not do it */
+    SL_TRANSACT_GIVEN_UP,    /* nothing was done: the session ended before it was sent */
+    SL_TRANSACT_UNKNOWN      /* the session ended before the answer came */
+} sl_transact_outcome;
+
+/* "accepted", "conflict", "unsupported", "given_up", "unknown". Static storage. */
+const char *sl_transact_outcome_name(sl_transact_outcome outcome);
 
 /* "disconnected", ...; "unbound", ... Static storage. */
 const char *sl_connection_state_name(sl_connection_state state);

@@ -7,6 +7,7 @@
 #ifndef SL_SESSION_CLIENT_PRIVATE_H
 #define SL_SESSION_CLIENT_PRIVATE_H
 
+#include "history/client_transact.h"
 #include "history/client_transfer.h"
 #include "protocol/backoff.h"
 #include "protocol/client_message.h"
@@ -24,6 +25,26 @@ typedef struct sl_client_wait {
     bool upload;
     uint64_t target; /* upload: client version; download: MARK number */
 } sl_client_wait;
+
+/* A serialized transaction on its way (protocol/1-wire.md, 4.14). */
+typedef enum sl_transact_phase {
+    SL_TRANSACT_NONE,
+    SL_TRANSACT_WAITING, /* to be sent, behind everything it is based on */
+    SL_TRANSACT_SENT,    /* in this binding; no answer yet */
+    SL_TRANSACT_ANSWERED /* what the answer is about has to come by DOWNLOAD */
+} sl_transact_phase;
+
+typedef struct sl_client_transact {
+    sl_transact_phase phase;
+    uint64_t request;
+    sl_client_base base;
+    sl_buf changeset;
+    bool based;       /* the server was told of the base in this binding */
+    bool told;        /* it was sent at least once: the server may have decided */
+    bool forgotten;   /* nobody waits for the outcome */
+    uint64_t version; /* ANSWERED: server version it became, 0 = refused */
+    uint64_t mark;    /* ANSWERED, refused: the MARK that proves that the news is here */
+} sl_client_transact;
 
 /* What lives as long as one binding: from BIND to its end (protocol/1-wire.md, 6.2). */
 typedef struct sl_client_binding {
@@ -64,6 +85,8 @@ struct sl_client_session {
     bool allow_upload;
     uint64_t gate_mark; /* MARK that allows uploads */
     uint64_t target_mark, last_mark_sent, last_mark_received;
+
+    sl_client_transact transact;
 
     sl_client_wait *waits;
     size_t wait_count, wait_capacity;
@@ -175,6 +198,29 @@ void sl_client_session_deactivate(sl_client_session *session);
 /* A server's error for this session, or one found here: acts and reports. */
 void sl_client_session_fail(sl_client_session *session, const sl_client_error *error,
                             const sl_backoff_rule *rule);
+
+/* ---- client_transact.c ----------------------------------------------------------------------- */
+
+/* True while uploads are none but those it needs; *wanted: one is due. */
+bool sl_client_transact_blocks(const sl_client_session *session, bool *wanted);
+/* How far uploads may go. */
+uint64_t sl_client_transact_limit(const sl_client_session *session);
+/* True if `batch` has everything that the transaction is based on: the server has to hear of that
+ * progress even without changesets. */
+bool sl_client_transact_complete(const sl_client_session *session, sl_upload_batch *batch);
+/* Gives it up if the server of this connection does not do it. */
+void sl_client_transact_check_support(sl_client_session *session);
+/* Everything it is based on was told: TRANSACT is next. */
+bool sl_client_transact_due(const sl_client_session *session);
+/* The answer. False: SL_ERR_PROTOCOL, it breaks the protocol. */
+bool sl_client_transact_receive(sl_client_session *session, const sl_msg_server_transact *msg,
+                                sl_status *st);
+/* Changes of others were integrated. */
+void sl_client_transact_overtaken(sl_client_session *session);
+/* The binding has ended. */
+void sl_client_transact_disconnected(sl_client_session *session);
+/* Reports what has become certain; `end`: the session has ended, so everything is. */
+void sl_client_transact_settle(sl_client_session *session, bool end);
 
 /* ---- client_binding.c ------------------------------------------------------------------------ */
 

@@ -57,6 +57,7 @@ sl_client_session *sl_client_session_open(sl_client_connection *c, sl_client_his
     s->connection = c;
     s->history = history;
     s->number = c->next_number++;
+    sl_buf_init(&s->transact.changeset, c->alloc);
     set_defaults(s, options);
     c->sessions[c->session_count++] = s;
     sl_client_session_disconnected(s);
@@ -68,6 +69,7 @@ sl_client_session *sl_client_session_open(sl_client_connection *c, sl_client_his
 void sl_client_session_delete(sl_client_session *s) {
     const sl_alloc *alloc = s->connection->alloc;
     sl_delete(alloc, s->waits);
+    sl_buf_free(&s->transact.changeset);
     sl_delete(alloc, s->path);
     sl_delete(alloc, s);
 }
@@ -144,6 +146,7 @@ void sl_client_session_disconnected(sl_client_session *s) {
     memset(&s->binding, 0, sizeof s->binding);
     s->ack_at = SL_CLIENT_NEVER;
     s->last_mark_sent = s->last_mark_received;
+    sl_client_transact_disconnected(s);
     if (!s->history) return;
     const sl_client_cursors *cursors = sl_client_history_cursors(s->history);
     s->cursor = (sl_upload_cursor){cursors->ul_cv, cursors->ul_sv};
@@ -211,6 +214,7 @@ static void report_waits(sl_client_session *s) {
 bool sl_client_session_settle(sl_client_session *s) {
     if (s->binding.bind_sent && sl_client_binding_over(s)) sl_client_session_disconnected(s);
     if (s->inactive) s->fail_waits = true;
+    sl_client_transact_settle(s, s->fail_waits);
     report_waits(s);
     if (s->closing && !sl_client_binding_over(s)) return false;
     report_progress(s);
@@ -309,6 +313,27 @@ bool sl_client_session_restart(sl_client_session *s, sl_status *st) {
     /* Whoever restarts a session wants it to come to something, whatever the server said. */
     s->connection->forbidden = false;
     if (sl_client_binding_over(s)) sl_client_session_disconnected(s);
+    sl_client_settle(s->connection);
+    return true;
+}
+
+bool sl_client_session_transact(sl_client_session *s, uint64_t *request, sl_status *st) {
+    sl_client_transact *t = &s->transact;
+    bool ok = sl_client_session_may_transact(s) ||
+              sl_fail(st, SL_ERR_USAGE, "",
+                      s->no_upload ? "this session only downloads"
+                                   : "a serialized transaction is on its way already; wait for it");
+    *request = 0;
+    if (!ok || !sl_client_enter(s->connection, st)) {
+        sl_client_history_rollback(s->history);
+        return false;
+    }
+    if (!sl_client_history_withdraw(s->history, &t->changeset, &t->base, st)) return false;
+    if (t->changeset.size == 0) return true;
+    t->request = *request = s->next_request++;
+    t->phase = SL_TRANSACT_WAITING;
+    t->based = t->told = t->forgotten = false;
+    t->version = t->mark = 0;
     sl_client_settle(s->connection);
     return true;
 }

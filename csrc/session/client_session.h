@@ -47,6 +47,23 @@ bool sl_client_session_restart(sl_client_session *session, sl_status *st);
 bool sl_client_session_wait_upload(sl_client_session *session, uint64_t *request, sl_status *st);
 bool sl_client_session_wait_download(sl_client_session *session, uint64_t *request, sl_status *st);
 
+/* Ends the write that is open on the session's history as a serialized transaction
+ * (protocol/1-wire.md, 4.14): it is taken back here and sent to the server, which takes it in as it
+ * is if it has seen no change of others meanwhile, and refuses it otherwise. *request: the number
+ * that a TRANSACTED event will repeat; 0 if the write had recorded nothing, then there is nothing
+ * to do and no event comes. Uploads wait until the answer is there; other writes may go on. If the
+ * connection is lost it asks again after the next one was made, and gets the answer that was meant
+ * the first time: an event comes as soon as the outcome is certain, and "unknown" only when the
+ * session ends before. Fails with SL_ERR_USAGE (one is on its way already, a session that does not
+ * upload, and what sl_client_history_withdraw says), SL_ERR_STORAGE or SL_ERR_MEMORY; the write has
+ * been taken back then too. */
+bool sl_client_session_transact(sl_client_session *session, uint64_t *request, sl_status *st);
+/* Nobody waits for the outcome of `request` any more; no event will come. Returns true if it was
+ * not sent and so certainly will not happen. */
+bool sl_client_session_forget_transact(sl_client_session *session, uint64_t request);
+/* True if sl_client_session_transact would find none on its way. */
+bool sl_client_session_may_transact(const sl_client_session *session);
+
 sl_session_state sl_client_session_state(const sl_client_session *session);
 /* The session ident on the wire: unique in the connection, > 0. */
 uint64_t sl_client_session_number(const sl_client_session *session);

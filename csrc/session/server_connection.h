@@ -19,7 +19,7 @@ typedef struct sl_server_connection sl_server_connection;
 
 /* What this side can do for clients of ours: the host announces it in the answer to the upgrade
  * (protocol/features.h), less what it has switched off. */
-enum { SL_SERVER_FEATURES = SL_FEATURE_ALLOC | SL_FEATURE_STATE };
+enum { SL_SERVER_FEATURES = SL_FEATURE_TRANSACT | SL_FEATURE_STATE | SL_FEATURE_ALLOC };
 
 typedef enum sl_access {
     SL_ACCESS_NONE, /* error 206 */
@@ -70,6 +70,7 @@ typedef struct sl_server_connection_options {
     bool users;            /* idents belong to users: enforce error 223 */
     sl_str user;           /* copied */
     sl_str co_id;          /* copied: id of the connection for logs; "" = none is sent */
+    unsigned switched_off; /* set of sl_feature that are answered as if this side had them not */
     size_t max_message;    /* SL_MAX_SERVER_MESSAGE; above: close 1009 */
     uint64_t max_inflated; /* SL_MAX_INFLATED */
     size_t max_download;   /* SL_MAX_DOWNLOAD_BODY: entries in one DOWNLOAD */

@@ -103,6 +103,9 @@ void sl_file_member_leave(sl_file_member *member) {
     if (member->ident) sl_file_care_depart(file, member);
     for (sl_ident_request *r = file->requests; r; r = r->next)
         if (r->member == member) r->member = NULL;
+    /* Whoever comes back asks again, and must not find it done behind the back of that answer. */
+    for (sl_client_work *w = file->work; w; w = w->next)
+        if (w->transact && w->transact->member == member) w->transact = NULL;
     member->file = NULL;
     member->next = member->previous = NULL;
     member->ident = 0;
@@ -230,14 +233,51 @@ static bool copy_entries(sl_server_file *file, sl_client_work *work, const sl_qu
     }
 }
 
+static sl_client_work *work_for(sl_file_member *member, size_t size, sl_status *st) {
+    sl_server_file *file = member->file;
+    if (file->backlog + size > file->options.max_backlog) {
+        sl_fail_code(st, SL_ERR_PROTOCOL, 100,
+                     "too many uploads wait for this file; try again later");
+        return NULL;
+    }
+    sl_client_work *work = work_of(file, member->ident);
+    if (!work) sl_fail_memory(st);
+    return work;
+}
+
+static void count_bytes(sl_server_file *file, sl_client_work *work, size_t size) {
+    work->bytes += size;
+    file->backlog += size;
+}
+
+bool sl_file_member_transact(sl_file_member *member, const sl_server_transact *request,
+                             sl_status *st) {
+    sl_server_file *file = member->file;
+    bool calm = is_calm(file);
+    sl_client_work *work = work_for(member, request->changeset.size, st);
+    if (!work) return false;
+    sl_queued_transact *queued = sl_arena_zero(&work->arena, 1, sizeof(*queued));
+    sl_str bytes = sl_arena_str(&work->arena, request->changeset);
+    if (!queued || (request->changeset.size && !bytes.data)) return sl_fail_memory(st);
+    queued->request = *request;
+    queued->request.ident = member->ident;
+    queued->request.changeset = bytes;
+    queued->member = member;
+    queued->before = work->count;
+    queued->progress = work->progress;
+    queued->locked = work->locked;
+    work->transact = queued;
+    count_bytes(file, work, request->changeset.size);
+    file->uploads++;
+    announce(file, calm);
+    return true;
+}
+
 bool sl_file_member_upload(sl_file_member *member, const sl_queued_upload *upload, sl_status *st) {
     sl_server_file *file = member->file;
     bool calm = is_calm(file), idle = !sl_server_file_waiting(file);
-    if (file->backlog + upload->entries.size > file->options.max_backlog)
-        return sl_fail_code(st, SL_ERR_PROTOCOL, 100,
-                            "too many uploads wait for this file; try again later");
-    sl_client_work *work = work_of(file, member->ident);
-    if (!work) return sl_fail_memory(st);
+    sl_client_work *work = work_for(member, upload->entries.size, st);
+    if (!work) return false;
     size_t count = work->count;
     if (!copy_entries(file, work, upload, st)) {
         /* The bytes stay in the arena until the work is done; only the entries count. An empty
@@ -247,8 +287,7 @@ bool sl_file_member_upload(sl_file_member *member, const sl_queued_upload *uploa
     }
     work->progress = upload->progress;
     if (upload->locked > work->locked) work->locked = upload->locked;
-    work->bytes += upload->entries.size;
-    file->backlog += upload->entries.size;
+    count_bytes(file, work, upload->entries.size);
     bool fresh = work->count > count;
     if (fresh) file->uploads++;
     announce(file, idle || (fresh && calm));

@@ -17,7 +17,18 @@ typedef struct sl_ident_request {
     char user[];
 } sl_ident_request;
 
-/* Everything of one client that waits. Entries point into the arena. */
+/* A serialized transaction that waits: behind the first `before` entries of its client's work,
+ * whose progress is `progress` and `locked`. `member` is who is told. */
+typedef struct sl_queued_transact {
+    sl_server_transact request;
+    sl_file_member *member;
+    size_t before;
+    sl_cursor progress;
+    uint64_t locked;
+    sl_server_verdict verdict; /* result of the open unit */
+} sl_queued_transact;
+
+/* Everything of one client that waits. Entries and `transact` (or NULL) point into the arena. */
 typedef struct sl_client_work {
     struct sl_client_work *next;
     uint64_t ident;
@@ -26,6 +37,7 @@ typedef struct sl_client_work {
     sl_arena arena;
     sl_cursor progress;
     uint64_t locked;
+    sl_queued_transact *transact;
     uint64_t bytes;
 } sl_client_work;
 

@@ -2,6 +2,7 @@
 #ifndef SL_SESSION_SERVER_MEMBER_H
 #define SL_SESSION_SERVER_MEMBER_H
 
+#include "history/server_transact.h"
 #include "protocol/client_message.h"
 #include "session/server_file.h"
 
@@ -13,6 +14,8 @@ typedef struct sl_member_vtbl {
     void (*ident)(sl_file_member *member, uint64_t ident, int64_t salt);
     /* The ident for an indirect client, now durable. */
     void (*alloc)(sl_file_member *member, uint64_t ident);
+    /* What became of its serialized transaction, durable if accepted. */
+    void (*transacted)(sl_file_member *member, const sl_server_verdict *verdict);
     /* New versions are exposed. */
     void (*news)(sl_file_member *member);
     /* Its upload was refused with a session-level error number. */
@@ -54,7 +57,8 @@ typedef struct sl_state_offer {
 } sl_state_offer;
 
 void sl_file_member_join(sl_file_member *member, sl_server_file *file);
-/* Also forgets its requests for idents; uploads stay queued. No effect without a file. */
+/* Also forgets its requests for idents and its serialized transaction; uploads stay queued. No
+ * effect without a file. */
 void sl_file_member_leave(sl_file_member *member);
 /* Makes it the one session of `ident`. `threshold`: what the queue will have made of `row`'s
  * progress (3.4, end). */
@@ -92,5 +96,10 @@ typedef struct sl_queued_upload {
 /* Copies it into the queue. Fails with SL_ERR_PROTOCOL code 100 when the backlog is full, or
  * SL_ERR_MEMORY; the queue is then unchanged. */
 bool sl_file_member_upload(sl_file_member *member, const sl_queued_upload *upload, sl_status *st);
+
+/* The same for a serialized transaction, which is decided behind everything queued so far and
+ * before everything queued later; `ident` is put in. One at a time. */
+bool sl_file_member_transact(sl_file_member *member, const sl_server_transact *request,
+                             sl_status *st);
 
 #endif

@@ -80,6 +80,31 @@ static void produce_mark(turn *t) {
     put(t, &msg);
 }
 
+/* ---- TRANSACT -------------------------------------------------------------------------------- */
+
+/* The answer comes behind the DOWNLOADs that the decision rests on, so whoever is refused can try
+ * again at once on what the server has, and whoever is accepted has the change already. */
+static bool transact_is_due(const sl_server_session *s) {
+    return s->transact_refused || (s->transact_ready && s->download.own >= s->verdict.seen);
+}
+
+static void produce_transact(turn *t) {
+    sl_server_session *s = t->session;
+    const sl_server_verdict *v = &s->verdict;
+    sl_server_message msg = {.type = SL_MSG_TRANSACT};
+    msg.transact = (sl_msg_server_transact){.status = s->transact_refused ? 3 : 2,
+                                            .substitutions = SL_STR("")};
+    if (!s->transact_refused && v->accepted)
+        msg.transact = (sl_msg_server_transact){.status = 1,
+                                                .server_version = v->version,
+                                                .server_salt = v->salt,
+                                                .origin_timestamp = v->timestamp,
+                                                .origin_ident = SL_SERVER_FILE_IDENT,
+                                                .substitutions = SL_STR("")};
+    s->transact_refused = s->transact_ready = false;
+    put(t, &msg);
+}
+
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 static void produce_test_reply(turn *t) {
@@ -113,11 +138,8 @@ static bool produce_active(turn *t, sl_status *st) {
         sl_server_message msg = {.type = SL_MSG_ALLOC, .alloc = s->alloc_ident};
         s->alloc_ready = false;
         put(t, &msg);
-    } else if (s->transact_wanted) {
-        sl_server_message msg = {.type = SL_MSG_TRANSACT,
-                                 .transact = {.status = 3, .substitutions = SL_STR("")}};
-        s->transact_wanted = false;
-        put(t, &msg);
+    } else if (transact_is_due(s)) {
+        produce_transact(t);
     } else if (mark_is_due(s)) {
         produce_mark(t);
     } else if (download_is_due(s)) {

@@ -61,7 +61,9 @@ typedef struct sl_server_session {
     uint64_t version_answer;
     bool alloc_waits, alloc_ready; /* owes ALLOC */
     uint64_t alloc_ident;
-    bool transact_wanted; /* owes TRANSACT */
+    bool transact_waits, transact_ready; /* owes TRANSACT */
+    bool transact_refused;               /* the feature is switched off */
+    sl_server_verdict verdict;
     uint64_t test_replies[SL_MAX_TEST_REPLIES];
     size_t test_count;
 
@@ -135,6 +137,8 @@ bool sl_server_session_bind(sl_server_connection *c, const sl_client_message *ms
 bool sl_server_session_receive(sl_server_session *session, const sl_client_message *msg,
                                sl_status *st);
 bool sl_server_session_upload(sl_server_session *session, const sl_msg_upload *msg, sl_status *st);
+bool sl_server_session_transact(sl_server_session *session, const sl_msg_client_transact *msg,
+                                sl_status *st);
 /* False if the file holds data this client cannot read (7.6); the session has been ended then. */
 bool sl_server_session_check_level(sl_server_session *session);
 

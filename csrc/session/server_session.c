@@ -90,6 +90,15 @@ static void on_alloc(sl_file_member *member, uint64_t ident) {
     sl_server_connection_wake(session->connection);
 }
 
+static void on_transacted(sl_file_member *member, const sl_server_verdict *verdict) {
+    sl_server_session *session = session_of(member);
+    session->transact_waits = false;
+    session->transact_ready = true;
+    session->verdict = *verdict;
+    sl_server_connection_enlist(session);
+    sl_server_connection_wake(session->connection);
+}
+
 static void on_news(sl_file_member *member) {
     sl_server_session *session = session_of(member);
     if (session->phase != SL_PHASE_ACTIVE) return;
@@ -124,8 +133,14 @@ static void on_closing(sl_file_member *member) {
     sl_server_connection_wake(session->connection);
 }
 
-const sl_member_vtbl sl_server_session_member = {on_ident,      on_alloc, on_news,   on_failed,
-                                                 on_superseded, on_state, on_closing};
+const sl_member_vtbl sl_server_session_member = {.ident = on_ident,
+                                                 .alloc = on_alloc,
+                                                 .transacted = on_transacted,
+                                                 .news = on_news,
+                                                 .failed = on_failed,
+                                                 .superseded = on_superseded,
+                                                 .state = on_state,
+                                                 .closing = on_closing};
 
 /* ---- BIND ------------------------------------------------------------------------------------ */
 
@@ -361,15 +376,6 @@ static void receive_state_request(sl_server_session *session, const sl_msg_state
     sl_server_connection_enlist(session);
 }
 
-static void receive_transact(sl_server_session *session) {
-    if (session->transact_wanted) {
-        wrong_order(session, "TRANSACT while another one waits");
-        return;
-    }
-    session->transact_wanted = true;
-    sl_server_connection_enlist(session);
-}
-
 /* ---- the order of messages ------------------------------------------------------------------- */
 
 static bool needs_active(sl_message_type type) {
@@ -401,8 +407,7 @@ static bool receive_in_order(sl_server_session *session, const sl_client_message
         receive_state_request(session, &msg->state_request);
         return true;
     case SL_MSG_TRANSACT:
-        receive_transact(session);
-        return true;
+        return sl_server_session_transact(session, &msg->transact, st);
     default:
         sl_server_connection_fail(session->connection, 102, "a message that is not for a server");
         return true;

@@ -1,4 +1,5 @@
-/* Reception of UPLOAD (protocol/4-history-and-sessions.md, 3.5 and 6.1). */
+/* Reception of UPLOAD (protocol/4-history-and-sessions.md, 3.5 and 6.1) and TRANSACT
+ * (protocol/1-wire.md, 4.14). */
 #include "protocol/entries.h"
 #include "session/server_private.h"
 
@@ -90,6 +91,53 @@ bool sl_server_session_upload(sl_server_session *session, const sl_msg_upload *m
     bool ok = process(session, msg, &why);
     sl_buf_free(&session->connection->inflated); /* large uploads are rare; idle memory is not */
     if (ok || sl_server_session_fail_with(session, &why)) return true;
+    if (st) *st = why;
+    return false;
+}
+
+/* ---- TRANSACT -------------------------------------------------------------------------------- */
+
+/* Everything up to the client version was uploaded before, everything behind it comes after. */
+static bool check_transact(const sl_server_session *s, const sl_msg_client_transact *msg,
+                           sl_status *st) {
+    sl_cursor known = s->upload.own > s->threshold.own ? s->upload : s->threshold;
+    if (s->access != SL_ACCESS_WRITE)
+        return sl_fail_code(st, SL_ERR_SESSION, 230, "the user may not write to this partition");
+    if (msg->client_version > known.own)
+        return sl_fail_code(st, SL_ERR_SESSION, 221,
+                            "TRANSACT: upload everything it is based on first");
+    if (msg->client_version < known.own)
+        return sl_fail_code(st, SL_ERR_SESSION, 210,
+                            "TRANSACT: changes that it is not based on were uploaded before it");
+    if (msg->server_version > s->download.own)
+        return sl_fail_code(st, SL_ERR_SESSION, 209,
+                            "TRANSACT: it is based on a server version that was never sent");
+    if (msg->server_version < known.other)
+        return sl_fail_code(st, SL_ERR_SESSION, 209,
+                            "TRANSACT: its server version contradicts an earlier one");
+    return true;
+}
+
+bool sl_server_session_transact(sl_server_session *s, const sl_msg_client_transact *msg,
+                                sl_status *st) {
+    sl_status why = SL_STATUS_INIT;
+    if (s->transact_waits || s->transact_ready || s->transact_refused) {
+        sl_server_connection_fail(s->connection, 109, "TRANSACT while another one waits");
+        return true;
+    }
+    if (s->connection->options.switched_off & SL_FEATURE_TRANSACT) {
+        s->transact_refused = true;
+        sl_server_connection_enlist(s);
+        return true;
+    }
+    sl_server_transact request = {.client_version = msg->client_version,
+                                  .server_version = msg->server_version,
+                                  .changeset = msg->changeset};
+    if (check_transact(s, msg, &why) && sl_file_member_transact(&s->member, &request, &why)) {
+        s->transact_waits = true;
+        return true;
+    }
+    if (sl_server_session_fail_with(s, &why)) return true;
     if (st) *st = why;
     return false;
 }

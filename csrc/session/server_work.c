@@ -38,16 +38,29 @@ static bool allocate_all(sl_server_file *file, sl_status *st) {
     return true;
 }
 
+/* In the order in which it came: uploads, the serialized transaction, later uploads. */
+static bool integrate_one(sl_server_file *file, sl_client_work *work, sl_status *st) {
+    sl_queued_transact *t = work->transact;
+    sl_server_upload upload = {.ident = work->ident,
+                               .entries = work->entries,
+                               .count = t ? t->before : work->count,
+                               .progress = t ? t->progress : work->progress,
+                               .locked = t ? t->locked : work->locked};
+    if (!sl_server_history_integrate(file->history, &upload, st)) return false;
+    if (!t) return true;
+    if (!sl_server_history_transact(file->history, &t->request, &t->verdict, st)) return false;
+    if (work->count == t->before && work->progress.own == t->progress.own) return true;
+    upload.entries += t->before;
+    upload.count = work->count - t->before;
+    upload.progress = work->progress;
+    upload.locked = work->locked;
+    return sl_server_history_integrate(file->history, &upload, st);
+}
+
 /* *culprit: the work that failed, or NULL. */
 static bool integrate_all(sl_server_file *file, sl_client_work ***culprit, sl_status *st) {
     for (sl_client_work **link = &file->work; *link; link = &(*link)->next) {
-        const sl_client_work *work = *link;
-        sl_server_upload upload = {.ident = work->ident,
-                                   .entries = work->entries,
-                                   .count = work->count,
-                                   .progress = work->progress,
-                                   .locked = work->locked};
-        if (sl_server_history_integrate(file->history, &upload, st)) continue;
+        if (integrate_one(file, *link, st)) continue;
         *culprit = link;
         return false;
     }
@@ -134,6 +147,11 @@ static void tell_idents(sl_server_file *file) {
     }
 }
 
+static void tell_verdict(const sl_client_work *work) {
+    sl_queued_transact *t = work->transact;
+    if (t && t->member) t->member->vtbl->transacted(t->member, &t->verdict);
+}
+
 /* Progress as the history has stored it (6.3, step 7). */
 static void settle_progress(sl_server_file *file, const sl_client_work *work) {
     sl_file_member *member = sl_server_file_member(file, work->ident);
@@ -178,6 +196,7 @@ bool sl_server_file_work(sl_server_file *file, sl_status *st) {
     if (ok) {
         while (file->work) {
             settle_progress(file, file->work);
+            tell_verdict(file->work);
             if (sl_server_history_level(file->history) != level)
                 settle_level(file, file->work->ident);
             sl_client_work_drop(file, &file->work);

@@ -4,6 +4,7 @@ local core = require("syncline.core")
 local loop = require("syncline.loop")
 local reset = require("syncline.reset")
 local Session = require("syncline.session")
+local transact = require("syncline.transact")
 
 local client = {}
 
@@ -219,6 +220,9 @@ function Connection:pump()
             self.core:step()
             self:dispatch()
             read_inbox(self)
+            for _, session in pairs(self.sessions) do
+                if session.transacts then transact.advance(session) end -- fresh copies of a client reset have none
+            end
             send(self)
             self:dispatch()
         until not self.again

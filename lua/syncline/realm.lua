@@ -4,6 +4,7 @@ local core = require("syncline.core")
 local assign = require("syncline.assign")
 local results = require("syncline.results")
 local schema = require("syncline.schema")
+local transact = require("syncline.transact")
 
 ---@class syncline.Realm
 ---@field path string
@@ -16,6 +17,8 @@ Realm.__index = Realm
 local Observer = {}
 Observer.__index = Observer
 
+-- A code that no error object has.
+local RAISED = transact.RAISED
 local CANCELLED = setmetatable({}, { __tostring = function() return "write cancelled" end })
 
 local function is_error_object(value)
@@ -143,6 +146,19 @@ local function trace(problem)
     return problem
 end
 
+-- Runs fn inside the open write. True and its results, or nil after a rollback: message and code, or what
+-- fn has raised and the code RAISED.
+function Realm._attempt(self, fn, ...)
+    local ok, out = pack(pcall(fn, self, ...))
+    if ok then return true, out end
+    self.handle:rollback()
+    refresh_classes(self)
+    local problem = out[1]
+    if problem == CANCELLED then return nil, "the write was cancelled", "cancelled" end
+    if is_error_object(problem) then return nil, problem.message, problem.code end
+    return nil, problem, RAISED
+end
+
 ---Runs `fn(realm, ...)` as one transaction, all or nothing, and returns true and what `fn` returned.
 ---
 ---An error inside `fn` rolls everything back and is raised again. When the store fails (a full disk,
@@ -155,18 +171,9 @@ function Realm:write(fn, ...)
     if handle:writing() then error("a write is open already; writes do not nest", 2) end
     local began, message, code = handle:begin()
     if not began then return nil, message, code end
-    local arguments = { n = select("#", ...), ... }
-    local ok, out = pack(pcall(function()
-        return fn(self, unpack(arguments, 1, arguments.n))
-    end))
-    if not ok then
-        handle:rollback()
-        refresh_classes(self)
-        local problem = out[1]
-        if problem == CANCELLED then return nil, "the write was cancelled", "cancelled" end
-        if is_error_object(problem) then return nil, problem.message, problem.code end
-        error(problem, 0)
-    end
+    local ok, out, failure = Realm._attempt(self, fn, ...)
+    if not ok and failure == RAISED then error(out, 0) end
+    if not ok then return nil, out, failure end
     local version, why, number = handle:commit()
     if not version then
         refresh_classes(self)
@@ -175,6 +182,41 @@ function Realm:write(fn, ...)
     self:notify()
     if self.session then self.session:nudge() end
     return true, unpack(out, 1, out.n)
+end
+
+---Runs `fn(realm)` as one serialized transaction: it takes effect exactly on what it has read, or not at all.
+---
+---A plain `realm:write` is merged with what others write at the same time. This one asks the server, which
+---takes it only if it had no change that was not here yet when `fn` ran; else the answer is nil, message,
+---`"conflict"`, everything is as before, and what was in the way is here, so that trying again makes sense:
+---
+---    local ok, why, code
+---    repeat ok, why, code = realm:transact(take_seat) until ok or code ~= "conflict"
+---
+---What `fn` writes is seen by nobody, observers included, until the server has accepted it; objects that `fn`
+---creates must not be used after it. It runs the event loop meanwhile, as `session:wait_for_upload` does, and
+---must not be called inside a write or an observer (see `realm:transact_async`). Without sync it is a
+---`realm:write`.
+---
+---Options: `timeout` in seconds.
+---@param fn fun(realm: syncline.Realm)
+---@param options table|nil
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code `"conflict"`; `"timeout"` (nothing was done); `"unknown"` (the time was up, or
+---the session ended, after the server was asked: it may have been done); `"unsupported"` (the server does not do
+---it); `"cancelled"`; or why the session ended (nothing was done)
+function Realm:transact(fn, options)
+    return transact.run(self, fn, options)
+end
+
+---As `realm:transact`, for programs with a loop of their own: returns at once; `fn` runs when it can, and
+---`on_done(ok, message, code)` hears of the outcome. An error inside `fn` arrives as code `"error"`.
+---@param fn fun(realm: syncline.Realm)
+---@param on_done fun(ok: boolean|nil, message: string|nil, code: string|number|nil)
+---@param options table|nil
+function Realm:transact_async(fn, on_done, options)
+    transact.start(self, fn, on_done, options)
 end
 
 ---Inside a write: gives it up. Everything is rolled back, and `realm:write` returns nil.

@@ -3,6 +3,7 @@
 local core = require("syncline.core")
 local loop = require("syncline.loop")
 local reset = require("syncline.reset")
+local transact = require("syncline.transact")
 
 ---@class syncline.Session
 ---@field realm syncline.Realm
@@ -15,6 +16,7 @@ Session.__index = Session
 function Session._new(fields)
     fields.progress_observers = {}
     fields.waits = {}
+    fields.transacts = {}
     return setmetatable(fields, Session)
 end
 
@@ -33,6 +35,7 @@ function Session:fail(problem)
     self.stuck = problem
     self:handle({ type = "error", error = problem })
     if self.opening then self.opening:fail(describe(problem)) end
+    transact.give_up(self, describe(problem))
 end
 
 -- Why nothing more will come, as message and code.
@@ -183,6 +186,7 @@ function Session:close()
         self.attempt:close()
         self.attempt = nil
     end
+    transact.give_up(self, "the session was closed", "closed")
     self.core:close()
     self.connection:remove(self)
     self.core = nil
@@ -229,6 +233,7 @@ function Session:end_reset(problem)
     if problem then
         self.last_error = problem
         for _, wait_of in pairs(self.waits) do wait_of.state = "given up" end
+        transact.give_up(self, describe(problem))
         return report(self, problem)
     end
     self.core:restart()
@@ -276,7 +281,10 @@ local HANDLERS = {
         self:fail({ class = "storage", code = code, name = "local failure", message = message, try_again = false,
             advice = "check the disk (space, permissions), and open the realm again" })
     end,
+    transacted = function(self, event) transact.finish(self, event) end,
     session_state = function(self, event)
+        self.caught_up = self.caught_up and event.state == "active"
+        if ENDED[event.state] and not self.attempt then transact.give_up(self, describe(self.last_error)) end
         if self.on_state then self.on_state(event.state, event.delay) end
     end,
     log = function(self, event)

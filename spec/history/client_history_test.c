@@ -91,8 +91,8 @@ static bool state_contains(client_file *file, const char *text) {
 static sl_upload_batch scan(client_file *file, uint64_t from, int protocol, sl_buf *out) {
     sl_upload_batch batch;
     sl_buf_clear(out);
-    OK(sl_client_history_scan_uploads(file->history, (sl_upload_cursor){from, 0}, protocol, out,
-                                      &batch, st));
+    OK(sl_client_history_scan_uploads(file->history, (sl_upload_cursor){from, 0}, UINT64_MAX,
+                                      protocol, out, &batch, st));
     return batch;
 }
 
@@ -398,7 +398,8 @@ static uint64_t count_uploads(fixture *f, uint64_t from) {
     sl_buf_init(&out, NULL);
     for (; batch.more; cursor = batch.cursor) {
         sl_buf_clear(&out);
-        OK(sl_client_history_scan_uploads(f->file.history, cursor, 14, &out, &batch, st));
+        OK(sl_client_history_scan_uploads(f->file.history, cursor, UINT64_MAX, 14, &out, &batch,
+                                          st));
         count += batch.count;
     }
     sl_buf_free(&out);

@@ -215,8 +215,6 @@ static void historic_messages_are_answered(void **state) {
     assert_int_equal(raw_error(&b), 109);
     raw_free(&b);
     raw_clear(&o.a);
-    raw_say(&o.a, "transact 1 5 1 2\nab");
-    hears(&o.a, "transact 1 3 0 0 0 0 0");
     raw_say(&o.a, "alloc 1\n");
     assert_int_equal(raw_error(&o.a), 206);
     one_end(&o);

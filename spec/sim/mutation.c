@@ -207,11 +207,12 @@ REDIRECT(sl_file_member *, sl_server_file_member, const sl_server_file *file, ui
 }
 
 REDIRECT(bool, sl_client_history_scan_uploads, sl_client_history *history, sl_upload_cursor from,
-         int protocol, sl_buf *entries, sl_upload_batch *batch, sl_status *st) {
+         uint64_t last, int protocol, sl_buf *entries, sl_upload_batch *batch, sl_status *st) {
     lying_store *store =
         off(RESCAN_UPLOADS) ? lying_store_of(sl_client_history_store(history)) : NULL;
     if (store && store->scanned.client_version > from.client_version) from = store->scanned;
-    bool ok = __real_sl_client_history_scan_uploads(history, from, protocol, entries, batch, st);
+    bool ok =
+        __real_sl_client_history_scan_uploads(history, from, last, protocol, entries, batch, st);
     if (store && ok) store->scanned = batch->cursor;
     return ok;
 }

@@ -32,7 +32,8 @@ typedef struct world_client {
     size_t errors, resets, integrated, waits_done, waits_failed;
     bool asks_for_state; /* its session asks for a state; set before world_start_client */
     size_t state_parts, states;
-    uint64_t state_done, state_octets; /* progress, and octets of all STATE bodies */
+    uint64_t state_done, state_octets;        /* progress, and octets of all STATE bodies */
+    size_t outcomes[SL_TRANSACT_UNKNOWN + 1]; /* of serialized transactions */
     char last_error[240];
 } world_client;
 
@@ -44,6 +45,8 @@ typedef struct world {
     world_client clients[WORLD_CLIENTS];
     size_t client_count;
     int version;
+    unsigned switched_off; /* set of sl_feature that the server has not */
+    sl_access access;
     bool trace;
     bool making_state, no_states;
     uint64_t min_state, state_age;
@@ -81,7 +84,7 @@ static inline bool world_open_file(void *ctx, const sl_bind_request *request, sl
     (void)request;
     (void)st;
     *file = ((world *)ctx)->file;
-    *access = SL_ACCESS_WRITE;
+    *access = ((world *)ctx)->access;
     return true;
 }
 static inline void world_release_file(void *ctx, sl_server_file *file) {
@@ -155,6 +158,7 @@ static inline void world_drain(world_client *c) {
             c->state_done = event.done;
         }
         if (event.type == SL_CLIENT_INTEGRATED) c->integrated += event.changesets;
+        if (event.type == SL_CLIENT_TRANSACTED) c->outcomes[event.code]++;
         if (event.type == SL_CLIENT_WAIT_DONE) event.ok ? c->waits_done++ : c->waits_failed++;
         if (event.type == SL_CLIENT_ERROR) {
             c->errors++;
@@ -200,6 +204,7 @@ static inline void world_init(world *w, uint64_t seed, size_t clients) {
     test_env_init(&w->env, seed);
     w->version = 14;
     w->features = SL_SERVER_FEATURES;
+    w->access = SL_ACCESS_WRITE;
     w->trace = getenv("SYNCLINE_TRACE") != NULL;
     w->host = (sl_server_host){.open = world_open_file,
                                .release = world_release_file,
@@ -270,11 +275,12 @@ static inline bool world_step_connect(world_client *c) {
                                             .ctx = w,
                                             .dialect = {w->version, false},
                                             .max_download = w->max_download,
+                                            .switched_off = w->switched_off,
                                             .authenticated = true};
     c->wants_link = false;
     c->peer = sl_server_connection_new(&options, &st);
     if (!c->peer) file_fatal("server connection", &st);
-    sl_client_connection_set_features(c->connection, c->attempt, w->features);
+    sl_client_connection_set_features(c->connection, c->attempt, w->features & ~w->switched_off);
     if (!sl_client_connection_opened(c->connection, c->attempt, sl_str_c(token), &st))
         file_fatal("opened", &st);
     world_drain(c);

@@ -30,6 +30,7 @@ typedef struct server_rig {
     int trouble_code;
     const char *token; /* legacy token that is good; "" = none */
     uint64_t max_backlog;
+    unsigned switched_off; /* features of the next connections */
 } server_rig;
 
 /* One client. `messages` are what it has received, oldest first, since the last clear. */
@@ -148,6 +149,7 @@ static inline bool raw_try_connect(raw_client *client, server_rig *rig, int vers
                                             .host = &rig->host,
                                             .ctx = rig,
                                             .dialect = client->dialect,
+                                            .switched_off = rig->switched_off,
                                             .authenticated = rig->token == NULL};
     client->connection = sl_server_connection_new(&options, st);
     return client->connection != NULL;
@@ -308,6 +310,26 @@ static inline void raw_commit(raw_client *client, uint64_t cv, uint64_t sv, cons
     raw_entry(&body, cv, sv, 1000 + cv, text);
     raw_upload(client, cv, sv, 0, &body);
     raw_work(client);
+}
+
+/* Sends TRANSACT with a changeset in notation. */
+static inline void raw_transact(raw_client *client, uint64_t cv, uint64_t sv, const char *text) {
+    sl_changeset cs;
+    sl_buf bytes, wire;
+    sl_changeset_init(&cs, NULL);
+    sl_buf_init(&bytes, NULL);
+    sl_buf_init(&wire, NULL);
+    if (!notation_read(&cs, text)) fail_msg("notation: %s", text);
+    assert_true(sl_changeset_encode(&cs, SL_ENCODE_UPFRONT, &bytes, NULL));
+    sl_client_message msg = {.type = SL_MSG_TRANSACT,
+                             .session = 1,
+                             .transact = {cv, sv, sl_str_of(bytes.data, bytes.size)}};
+    sl_client_message_write(&wire, client->dialect, &msg);
+    assert_true(sl_server_connection_receive(client->connection, wire.data, wire.size, NULL));
+    sl_buf_free(&wire);
+    sl_buf_free(&bytes);
+    sl_changeset_free(&cs);
+    raw_take(client);
 }
 
 /* ---- small words
