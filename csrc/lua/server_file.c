@@ -89,9 +89,10 @@ static bool open_file(sl_lua_server_file *self, const char *path,
 }
 
 /* server.file{path = file or ":memory:", keep_originals = false, cache_bytes, max_backlog,
- * min_state, state_age (bytes of history), on_work = function(file), on_commit = function(file,
- * version), on_state = function(file) (without it no states are made), on_trouble = function(file,
- * message, code)} -> file, or nil, message, code */
+ * min_state, state_age (bytes of history), client_ttl (seconds, 0 = never), compact_interval
+ * (seconds, 0 = one hour, -1 = only when asked for), on_work = function(file), on_commit =
+ * function(file, version), on_state = function(file) (without it no states are made), on_trouble =
+ * function(file, message, code)} -> file, or nil, message, code */
 static int server_file(lua_State *L) {
     static const char *const names[] = {"on_work", "on_commit", "on_state", "on_trouble", NULL};
     sl_status st = SL_STATUS_INIT;
@@ -104,6 +105,8 @@ static int server_file(lua_State *L) {
         .keep_originals = sl_lua_option_bool(L, 1, "keep_originals", false),
         .cache_bytes = (size_t)sl_lua_option_int(L, 1, "cache_bytes", 0, INT32_MAX, 0),
         .max_backlog = (uint64_t)sl_lua_option_int(L, 1, "max_backlog", 0, INT64_MAX, 0),
+        .client_ttl = sl_lua_option_int(L, 1, "client_ttl", 0, INT32_MAX, 0),
+        .compact_interval = sl_lua_option_int(L, 1, "compact_interval", -1, INT32_MAX, 0),
         .on_work = on_work,
         .on_commit = on_commit,
         .min_state = (uint64_t)sl_lua_option_int(L, 1, "min_state", 0, INT64_MAX, 0),
@@ -143,6 +146,33 @@ static int file_make_state(lua_State *L) {
     sl_lua_server_leave(&self->part, before);
     if (!ok) return sl_lua_fail(L, &st);
     lua_pushboolean(L, more);
+    return 1;
+}
+
+/* file:care() -> true if it is to be called again soon, false if in a minute or so, or nil,
+ * message, code (what was under way has ended; with "SYNC" the file has to be opened again) */
+static int file_care(lua_State *L) {
+    sl_lua_server_file *self = check_file(L);
+    sl_status st = SL_STATUS_INIT;
+    bool more = false;
+    lua_State *before = sl_lua_server_enter(L, &self->part);
+    bool ok = sl_server_file_care(self->file, &more, &st);
+    sl_lua_server_leave(&self->part, before);
+    if (!ok) return sl_lua_fail(L, &st);
+    lua_pushboolean(L, more);
+    return 1;
+}
+
+/* file:compact([client_ttl]): the next file:care() begins a run; clients that stayed away for so
+ * many seconds expire. */
+static int file_compact(lua_State *L) {
+    sl_server_file *file = check_file(L)->file;
+    sl_server_file_compact(file, (int64_t)luaL_optinteger(L, 2, -1));
+    return 0;
+}
+
+static int file_caring(lua_State *L) {
+    lua_pushboolean(L, sl_server_file_caring(check_file(L)->file));
     return 1;
 }
 
@@ -260,6 +290,29 @@ static int file_clients(lua_State *L) {
     return 1;
 }
 
+/* file:care_report() -> {ran, expired (clients), limit (version up to which nobody needs the
+ * original), holder (ident of who holds it back, 0 = nobody), holder_seen (Unix seconds), entries,
+ * emptied, instructions_before, instructions_after, bytes_before, bytes_after}: of the run at hand,
+ * or the last one */
+static int file_care_report(lua_State *L) {
+    sl_care_report report = sl_server_file_care_report(check_file(L)->file);
+    const sl_compactor_report *c = &report.compaction;
+    lua_createtable(L, 0, 11);
+    lua_pushboolean(L, report.ran);
+    lua_setfield(L, -2, "ran");
+    set_int(L, "expired", report.expired);
+    set_int(L, "limit", c->limit.version);
+    set_int(L, "holder", c->limit.holder);
+    set_int(L, "holder_seen", (uint64_t)c->limit.holder_seen);
+    set_int(L, "entries", c->entries);
+    set_int(L, "emptied", c->emptied);
+    set_int(L, "instructions_before", c->instructions_before);
+    set_int(L, "instructions_after", c->instructions_after);
+    set_int(L, "bytes_before", c->bytes_before);
+    set_int(L, "bytes_after", c->bytes_after);
+    return 1;
+}
+
 /* What file:entries asks for. */
 typedef struct entry_query {
     sl_buf *out;
@@ -328,13 +381,24 @@ static int file_backup(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg file_methods[] = {{"work", file_work},       {"make_state", file_make_state},
-                                        {"waiting", file_waiting}, {"sessions", file_sessions},
-                                        {"backlog", file_backlog}, {"version", file_version},
-                                        {"size", file_size},       {"level", file_level},
-                                        {"state", file_state},     {"clients", file_clients},
-                                        {"entries", file_entries}, {"backup", file_backup},
-                                        {"rest", file_rest},       {NULL, NULL}};
+static const luaL_Reg file_methods[] = {{"work", file_work},
+                                        {"make_state", file_make_state},
+                                        {"waiting", file_waiting},
+                                        {"sessions", file_sessions},
+                                        {"backlog", file_backlog},
+                                        {"version", file_version},
+                                        {"size", file_size},
+                                        {"level", file_level},
+                                        {"state", file_state},
+                                        {"clients", file_clients},
+                                        {"entries", file_entries},
+                                        {"backup", file_backup},
+                                        {"rest", file_rest},
+                                        {"care", file_care},
+                                        {"compact", file_compact},
+                                        {"caring", file_caring},
+                                        {"care_report", file_care_report},
+                                        {NULL, NULL}};
 
 const sl_lua_type sl_lua_server_file_type = {
     "syncline.core.server_file", sizeof(sl_lua_server_file), file_close, file_methods, NULL};

@@ -181,6 +181,8 @@ bool sl_server_file_care(sl_server_file *file, bool *more, sl_status *st) {
         return true;
     }
     if (care->compactor) return step_run(file, more, st);
+    /* Cheap, and the way a store that cannot go on is noticed while nothing else is done. */
+    if (!file->store->vtbl->sync(file->store, st)) return false;
     if (is_due(file)) return begin_run(file, more, st);
     int64_t passed = now_s(file) - care->touched;
     bool fresh = passed >= 0 && passed < TOUCH_INTERVAL && care->departure_count < MANY_DEPARTURES;

@@ -79,6 +79,9 @@ function Remote:explain(app, user, partition)
     return ask(self, "POST", app_path(app, "/permissions/explain"), { user = user, partition = partition })
 end
 
+function Remote:compact(options) return ask(self, "POST", "/compaction", options) end
+function Remote:compaction() return ask(self, "GET", "/compaction") end
+
 -- ---- the files --------------------------------------------------------------------------------------
 
 local function open_files(storage, config)
@@ -206,5 +209,39 @@ function Admin:delete_user(app, id) return self.target:delete_user(app, id) end
 ---@return string|nil message
 ---@return string|number|nil code
 function Admin:explain(app, user, partition) return self.target:explain(app, user, partition) end
+
+---Compacts the histories of all realms, or of those of one app: takes out what later changes have made
+---void, as far as no client needs it any more. Waits until it is done. With `client_ttl` (seconds, or
+---like "90d") clients that stayed away for longer expire first: they will have to download a fresh copy.
+---One table per realm: `app`, `partition`, `path`, `entries` (looked at), `emptied`, `bytes_before`,
+---`bytes_after`, `limit` (the version up to which it went), `holder` (ident of the client that needs what
+---follows, 0 if none), `holder_seen` (Unix seconds), `expired` (clients), or `error`.
+---@param options { app: string|nil, client_ttl: integer|string|nil }|nil
+---@return table[]|nil realms
+---@return string|nil message
+---@return string|number|nil code
+function Admin:compact(options)
+    local list, message, code = self.target:compact(options or {})
+    if not list or not self.running then return list, message, code end
+    local index, waits = {}, false
+    for _, realm in ipairs(list) do
+        index[realm.path] = realm
+        waits = waits or realm.running
+    end
+    while waits do
+        local over = false
+        loop.get():timer(0.1, function() over = true end)
+        loop.run(function() return over end)
+        local now
+        now, message, code = self.target:compaction()
+        if not now then return nil, message, code end
+        waits = false
+        for _, realm in ipairs(now) do
+            for name, value in pairs(index[realm.path] and realm or {}) do index[realm.path][name] = value end
+            waits = waits or (index[realm.path] ~= nil and realm.running)
+        end
+    end
+    return list
+end
 
 return Admin

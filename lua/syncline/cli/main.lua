@@ -11,6 +11,7 @@ local COMMANDS = {
     { "user", "make, show, disable and delete users of an app" },
     { "permissions", "explain what a user may do with a partition" },
     { "token", "make an access token" },
+    { "compact", "shorten the histories of a server, expire clients that stayed away" },
     { "import", "read objects from JSON lines, CSV or Extended JSON into a class" },
     { "export", "write the objects of a class as JSON lines, CSV or Extended JSON" },
     { "stat", "show classes, sizes and sync progress of a realm file" },

@@ -3,14 +3,13 @@
 local auth = require("syncline.auth")
 local common = require("syncline.cli.common")
 local config = require("syncline.server.config")
+local duration = require("syncline.duration")
 local Server = require("syncline.server")
 
-local UNITS = { s = 1, m = 60, h = 3600, d = 86400 }
-
 local function seconds(text)
-    local number, unit = text:match("^(%d+)([smhd]?)$")
+    local number = duration.seconds(text)
     if not number then common.misuse("--lifetime: a number of seconds, or like 15m, 12h, 30d; got '%s'", text) end
-    return tonumber(number) * UNITS[unit == "" and "s" or unit]
+    return number
 end
 
 return {

@@ -82,6 +82,17 @@ local function explain(self, request, app)
     return answer(200, self.operations:explain(app, body.user, body.partition))
 end
 
+local function compact(self, request)
+    local body = http.object(request)
+    local list, message, code = self.operations:compact({ app = body.app, client_ttl = body.client_ttl })
+    if list then self.log("notice", "compaction asked for", { app = body.app, client_ttl = body.client_ttl }) end
+    return answer(202, list, message, code)
+end
+
+local function show_compaction(self)
+    return answer(200, self.operations:compaction({}))
+end
+
 local APP = "^/admin/v1/apps/([%w_-]+)"
 local USER = APP .. "/users/([%w_.-]+)"
 
@@ -94,6 +105,7 @@ local ROUTES = {
     { USER .. "/disable$", { PUT = switch(true) } },
     { USER .. "/enable$", { PUT = switch(false) } },
     { APP .. "/permissions/explain$", { POST = explain } },
+    { "^/admin/v1/compaction$", { POST = compact, GET = show_compaction } },
 }
 
 local function route(self, request)

@@ -4,6 +4,7 @@
 local auth = require("syncline.auth")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
+local duration = require("syncline.duration")
 
 local config = {}
 
@@ -30,6 +31,8 @@ local FIELDS = {
     handshake_timeout = { "number", 10 },
     first_timeout = { "number", 60 },
     keep_originals = { "boolean", nil },
+    client_ttl = { "time", nil },
+    compact_interval = { "time", 3600 },
     stop_timeout = { "number", 5 },
     token_leeway = { "number", 30 },
 }
@@ -41,19 +44,33 @@ local function names()
     return table.concat(list, ", ")
 end
 
+-- Seconds, at least one; false stays: it switches off.
+local function read_time(name, value)
+    if value == false then return false end
+    local seconds = (type(value) == "number" or type(value) == "string") and duration.seconds(value)
+    if not seconds or seconds < 1 then
+        error(("server: option '%s': seconds, a time like \"12h\" or \"30d\", or false expected, got %s"):format(name,
+            type(value) == "string" and ("'%s'"):format(value) or tostring(value)), 0)
+    end
+    return seconds
+end
+
+local function read_option(name, value)
+    local field = FIELDS[name]
+    if not field then error(("server: unknown option '%s' (there are %s)"):format(tostring(name), names()), 0) end
+    if field[1] == "time" then return read_time(name, value) end
+    if type(value) ~= field[1] and not (field[1] == "table or false" and (value == false or type(value) == "table")) then
+        error(("server: option '%s': %s expected, got %s"):format(name, field[1], type(value)), 0)
+    end
+    return value
+end
+
 ---Checks a configuration and fills in the defaults. Raises what is wrong with it.
 ---@param given table|nil
 ---@return table
 function config.check(given)
     local out = {}
-    for name, value in pairs(given or {}) do
-        local field = FIELDS[name]
-        if not field then error(("server: unknown option '%s' (there are %s)"):format(tostring(name), names()), 0) end
-        if type(value) ~= field[1] and not (field[1] == "table or false" and (value == false or type(value) == "table")) then
-            error(("server: option '%s': %s expected, got %s"):format(name, field[1], type(value)), 0)
-        end
-        out[name] = value
-    end
+    for name, value in pairs(given or {}) do out[name] = read_option(name, value) end
     for name, field in pairs(FIELDS) do
         if out[name] == nil then out[name] = field[2] end
     end

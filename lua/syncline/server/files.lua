@@ -9,15 +9,19 @@ local disk = require("syncline.disk")
 local files = {}
 files.__index = files
 
--- Seconds that a file stays open without sessions, and for which one turn of the loop makes states.
-local LINGER, SLICE = 60, 0.005
+-- Seconds that a file stays open without sessions, for which one turn of the loop makes states, and
+-- between two steps of care.
+local LINGER, SLICE, CARE_PAUSE = 60, 0.005, 0.003
 
 ---@param options { directory: string, loop: userdata, log: function, keep_originals: boolean|nil,
----max_backlog: integer|nil, state_transfer: boolean|nil, state_min_bytes: integer|nil, state_age_bytes: integer|nil }
+---max_backlog: integer|nil, state_transfer: boolean|nil, state_min_bytes: integer|nil, state_age_bytes: integer|nil,
+---client_ttl: integer|false|nil, compact_interval: integer|false|nil }
 function files.new(options)
     return setmetatable({
         directory = options.directory, loop = options.loop, log = options.log, keep_originals = options.keep_originals,
-        max_backlog = options.max_backlog, open_files = {}, waiting = {}, making = {},
+        max_backlog = options.max_backlog, open_files = {}, waiting = {}, making = {}, caring = {},
+        client_ttl = options.client_ttl or nil,
+        compact_interval = options.compact_interval == false and -1 or options.compact_interval,
         state_transfer = options.state_transfer, state_min_bytes = options.state_min_bytes,
         state_age_bytes = options.state_age_bytes,
     }, files)
@@ -51,10 +55,21 @@ local function arm(self, due)
     self.work_timer = self.loop:timer(math.max(0, due - self.loop:now() - EXACT), function() work(self) end)
 end
 
+-- After a flush that failed nobody knows what is on the disk, and the store refuses to go on. Nothing
+-- that was not flushed has been told to anybody, so the file is closed (its clients are told to bind
+-- again, and send again what was not confirmed) and opened anew when the first of them comes.
+local function give_up(self, entry, message)
+    self.log("error", "a file could not be flushed; it is closed and will be opened again", { file = entry.path, reason = message })
+    self.open_files[entry.key] = nil
+    self.waiting[entry], self.making[entry], self.caring[entry] = nil, nil, nil
+    entry.file:close()
+end
+
 local function do_work(self, entry)
     self.waiting[entry] = nil
     local ok, message, code = entry.file:work()
     if ok then return end
+    if code == "SYNC" then return give_up(self, entry, message) end
     self.log("error", "a commit failed; trying again", { file = entry.path, reason = message, code = code })
     self.waiting[entry] = self.loop:now() + RETRY
 end
@@ -108,6 +123,71 @@ local function on_state(self, entry)
     end
 end
 
+-- ---- care of the history ----------------------------------------------------------------------------
+
+-- One step; whether there is another one.
+local function take_care(self, entry)
+    local more, message, code = entry.file:care()
+    if more then return true end
+    if code == "SYNC" then
+        give_up(self, entry, message)
+    elseif more == nil then
+        self.log("error", "a history could not be compacted", { file = entry.path, reason = message, code = code })
+    elseif self.caring[entry] then
+        local report = entry.file:care_report()
+        self.log("info", "history compacted", { file = entry.path, entries = report.entries, emptied = report.emptied,
+            bytes_before = report.bytes_before, bytes_after = report.bytes_after, limit = report.limit,
+            held_by = report.holder, expired = report.expired })
+    end
+    return false
+end
+
+-- Files take turns as a whole: what a run remembers is worth memory only once.
+local function care_step(self)
+    self.care_timer = nil
+    local entry = next(self.caring)
+    if entry and not take_care(self, entry) then self.caring[entry] = nil end
+    if next(self.caring) then
+        self.care_timer = self.loop:timer(CARE_PAUSE, function() care_step(self) end)
+    end
+end
+
+local function begin_care(self, entry)
+    self.caring[entry] = true
+    if not self.care_timer then
+        self.care_timer = self.loop:timer(CARE_PAUSE, function() care_step(self) end)
+    end
+end
+
+---Has a file compacted, soon. Clients that stayed away for `ttl` seconds expire.
+---@param app_id string
+---@param partition string
+---@param ttl integer|nil
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function files:compact(app_id, partition, ttl)
+    local file, message, code = self:open(app_id, partition)
+    if not file then return nil, message, code end
+    file:compact(ttl)
+    begin_care(self, self.open_files[app_id .. "\0" .. partition])
+    return true
+end
+
+---The report of a file's last run, or nil if it is not open.
+---@param app_id string
+---@param partition string
+---@return table|nil report `running` and what core.server.file:care_report() says
+function files:compaction(app_id, partition)
+    local entry = self.open_files[app_id .. "\0" .. partition]
+    if not entry then return nil end
+    local report = entry.file:care_report()
+    report.running = entry.file:caring() or self.caring[entry] == true
+    return report
+end
+
+-- ---- opening and closing ----------------------------------------------------------------------------
+
 ---The open file of a partition.
 ---@param app_id string
 ---@param partition string canonical form
@@ -126,10 +206,11 @@ function files:open(app_id, partition)
     if not ok then return nil, reason, "storage" end
     local path = ("%s/%s.realm"):format(folder, name)
     local is_new = not disk.exists(path)
-    entry = { path = path }
+    entry = { path = path, key = key }
     local file, message, code = core.server.file({
         path = path, keep_originals = self.keep_originals, max_backlog = self.max_backlog,
         min_state = self.state_min_bytes, state_age = self.state_age_bytes,
+        client_ttl = self.client_ttl, compact_interval = self.compact_interval,
         on_work = function() on_work(self, entry) end,
         on_state = self.state_transfer ~= false and function() on_state(self, entry) end or nil,
     })
@@ -141,11 +222,20 @@ function files:open(app_id, partition)
     return file
 end
 
----Closes what nobody uses. Called now and then.
+local function is_used(self, entry)
+    return entry.file:sessions() > 0 or entry.file:waiting() or self.making[entry] or self.caring[entry]
+end
+
+---Begins the care that is due and closes what nobody uses. Called now and then.
 ---@param now number
 function files:sweep(now)
+    local list = {}
+    for _, entry in pairs(self.open_files) do list[#list + 1] = entry end
+    for _, entry in ipairs(list) do
+        if not self.caring[entry] and take_care(self, entry) then begin_care(self, entry) end
+    end
     for key, entry in pairs(self.open_files) do
-        if entry.file:sessions() > 0 or entry.file:waiting() or self.making[entry] then
+        if is_used(self, entry) then
             entry.idle_since = nil
         elseif not entry.idle_since then
             entry.idle_since = now
@@ -161,7 +251,8 @@ end
 function files:close()
     if self.work_timer then self.work_timer:stop() end
     if self.state_timer then self.state_timer:stop() end
-    self.making = {}
+    if self.care_timer then self.care_timer:stop() end
+    self.making, self.caring = {}, {}
     for key, entry in pairs(self.open_files) do
         if entry.file:waiting() then entry.file:work() end
         entry.file:close()

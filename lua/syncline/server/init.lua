@@ -209,7 +209,8 @@ end
 local function open_admin(self)
     local storage, token = self.config.storage, auth.hex(auth.random(32))
     self.admin = admin.new({
-        operations = operations.on_storage(self.services, storage, self.config.apps), token = token, version = require("syncline")._VERSION,
+        operations = operations.on_storage(self.services, storage, self.config.apps, self.files), token = token,
+        version = require("syncline")._VERSION,
         log = self.log,
     })
     local message, code
@@ -271,6 +272,7 @@ local function prepare(self)
         directory = self.config.storage, loop = self.loop, log = self.log, keep_originals = self.config.keep_originals,
         max_backlog = self.config.max_backlog, state_transfer = self.config.state_transfer,
         state_min_bytes = self.config.state_min_bytes, state_age_bytes = self.config.state_age_bytes,
+        client_ttl = self.config.client_ttl, compact_interval = self.config.compact_interval,
     })
     return true
 end

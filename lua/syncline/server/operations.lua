@@ -2,7 +2,9 @@
 --- for direct access to its files.
 local auth = require("syncline.auth")
 local core = require("syncline.core")
+local duration = require("syncline.duration")
 local permissions = require("syncline.services.permissions")
+local realms = require("syncline.server.realms")
 local stored_apps = require("syncline.server.stored_apps")
 
 local json = core.json
@@ -17,13 +19,14 @@ operations.__index = operations
 ---@param services syncline.services.Services
 ---@param storage string
 ---@param configured table<string, table> apps of the configuration
+---@param files table|nil the open realm files, if the server runs
 ---@return syncline.server.Operations
-function operations.on_storage(services, storage, configured)
+function operations.on_storage(services, storage, configured, files)
     local stored = {}
     for id in pairs(services.apps) do
         stored[id] = configured[id] == nil or nil
     end
-    return setmetatable({ services = services, storage = storage, stored = stored }, operations)
+    return setmetatable({ services = services, storage = storage, stored = stored, files = files }, operations)
 end
 
 local NAMES = {
@@ -339,6 +342,90 @@ function operations:explain(app_id, user_id, partition_text)
     local lines = permissions.explain(app.permissions, asked, partition)
     return { access = (app:access(asked, partition)), lines = json.array(lines), known = user ~= nil,
         disabled = user and user.disabled or false }
+end
+
+-- ---- compaction -------------------------------------------------------------------------------------
+
+local function realms_of(self, app_id)
+    local list = {}
+    for id in pairs(self.services.apps) do
+        if app_id == nil or id == app_id then
+            for _, realm in ipairs(realms.list(self.storage, id)) do list[#list + 1] = realm end
+        end
+    end
+    table.sort(list, function(a, b)
+        if a.app ~= b.app then
+            return a.app < b.app
+        end
+        return a.partition < b.partition
+    end)
+    return list
+end
+
+local function describe_compaction(realm, report, message)
+    report = report or {}
+    report.app, report.partition, report.path, report.error = realm.app, realm.partition, realm.path, message
+    report.running = report.running or false
+    return report
+end
+
+local function check_compaction(self, options)
+    if options.app ~= nil then
+        local app, message, code = app_named(self, options.app)
+        if not app then
+            return nil, message, code
+        end
+    end
+    if options.client_ttl == nil then
+        return -1
+    end
+    local ttl = duration.seconds(options.client_ttl)
+    if not ttl or ttl < 1 then
+        return nil, "client_ttl: a time like 90d, or seconds", "invalid"
+    end
+    return ttl
+end
+
+---Compacts the histories of all realms, or of one app's. A running server does it in the background:
+---`running` says whether a file waits for it, and `compaction` tells how it goes on.
+---@param options table `app`, `client_ttl` (clients that stayed away for longer expire)
+---@return table[]?
+---@return string? message
+---@return string? code
+function operations:compact(options)
+    local ttl, why, code = check_compaction(self, options)
+    if not ttl then
+        return nil, why, code
+    end
+    local list = {}
+    for i, realm in ipairs(realms_of(self, options.app)) do
+        local report, message
+        if self.files then
+            report, message = self.files:compact(realm.app, realm.partition, ttl)
+            report = report and self.files:compaction(realm.app, realm.partition)
+        else
+            report, message = realms.compact(realm.path, ttl)
+        end
+        list[i] = describe_compaction(realm, report, message)
+    end
+    return json.array(list)
+end
+
+---How the compaction of realms stands: `app`, `partition`, `path`, `running`, and of the last run since
+---the file was opened `entries`, `emptied`, `bytes_before`, `bytes_after`, `limit`, `holder`, `expired`.
+---@param options table `app`
+---@return table[]?
+---@return string? message
+---@return string? code
+function operations:compaction(options)
+    local list = {}
+    for _, realm in ipairs(realms_of(self, options.app)) do
+        local report = self.files and self.files:compaction(realm.app, realm.partition)
+        if report then
+            list[#list + 1] = describe_compaction(realm, report)
+        end
+    end
+    return json.array(list)
 end
 
 return operations
