@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include "protocol/log_message.h"
-
 enum { IDLE_MS = 30 * 60 * 1000, SOFT_CLOSE_MS = 30 * 1000 };
 
 static int64_t now_ms(const sl_server_connection *c) {
@@ -49,7 +47,7 @@ sl_server_connection *sl_server_connection_new(const sl_server_connection_option
     sl_buf_init(&c->packed, options->alloc);
     c->last_heard_ms = now_ms(c);
     c->expires_ms = c->end_ms = INT64_MAX;
-    c->log_wanted = options->co_id.size && options->dialect.version >= 10;
+    c->log_wanted = sl_server_connection_logs(c);
     bool ok = copy_string(options->alloc, options->user, &c->user, &c->options.user) &&
               copy_string(options->alloc, options->co_id, &c->co_id, &c->options.co_id);
     if (!ok) {
@@ -335,12 +333,17 @@ bool sl_server_connection_receive(sl_server_connection *c, const void *data, siz
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-static void write_log(sl_server_connection *c, sl_buf *out) {
+bool sl_server_connection_logs(const sl_server_connection *c) {
+    return c->options.co_id.size > 0 && c->options.dialect.version >= 10;
+}
+
+void sl_server_connection_write_log(const sl_server_connection *c, uint64_t session,
+                                    const sl_log_message *log, sl_buf *out) {
     sl_buf body;
-    sl_log_message log = {c->options.co_id, SL_STR("info"), SL_STR("connection accepted")};
     sl_buf_init(&body, c->options.alloc);
-    sl_log_message_write(&body, &log);
-    sl_server_message msg = {.type = SL_MSG_LOG_MESSAGE, .log = sl_str_of(body.data, body.size)};
+    sl_log_message_write(&body, log);
+    sl_server_message msg = {
+        .type = SL_MSG_LOG_MESSAGE, .session = session, .log = sl_str_of(body.data, body.size)};
     if (body.failed)
         out->failed = true;
     else
@@ -357,7 +360,8 @@ static bool produce_own(sl_server_connection *c, sl_buf *out) {
     }
     if (c->log_wanted && !c->ending) {
         c->log_wanted = false;
-        write_log(c, out);
+        sl_log_message log = {c->options.co_id, SL_STR("info"), SL_STR("connection accepted")};
+        sl_server_connection_write_log(c, 0, &log, out);
         return true;
     }
     if (!c->pong_wanted) return false;

@@ -1,6 +1,8 @@
 /* What a session has to say, made when the connection is asked for output. */
 #include "session/server_private.h"
 
+#include <stdio.h>
+
 /* Scratch memory above this size is given back after use. */
 enum { KEEP_SCRATCH = 16 * 1024 };
 
@@ -131,10 +133,25 @@ static bool produce_reply(turn *t) {
     return t->any;
 }
 
+static void produce_log(turn *t) {
+    sl_server_session *s = t->session;
+    char text[120];
+    snprintf(text, sizeof(text),
+             "session bound as client file %llu, at server version %llu of %llu",
+             (unsigned long long)s->member.ident, (unsigned long long)s->download.own,
+             (unsigned long long)sl_server_history_version(sl_server_file_history(s->file)));
+    sl_log_message log = {SL_STR(""), SL_STR("debug"), sl_str_c(text)};
+    s->log_wanted = false;
+    sl_server_connection_write_log(t->connection, s->number, &log, t->out);
+    t->any = true;
+}
+
 static bool produce_active(turn *t, sl_status *st) {
     sl_server_session *s = t->session;
     if (!sl_server_session_check_level(s)) return true;
-    if (s->alloc_ready) {
+    if (s->log_wanted) {
+        produce_log(t);
+    } else if (s->alloc_ready) {
         sl_server_message msg = {.type = SL_MSG_ALLOC, .alloc = s->alloc_ident};
         s->alloc_ready = false;
         put(t, &msg);

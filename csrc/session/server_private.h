@@ -5,6 +5,7 @@
 #include "base/strmap.h"
 #include "protocol/client_message.h"
 #include "protocol/errors.h"
+#include "protocol/log_message.h"
 #include "protocol/server_message.h"
 #include "session/server_connection.h"
 #include "session/server_member.h"
@@ -57,6 +58,7 @@ typedef struct sl_server_session {
     sl_msg_state_request state_request; /* what SEND_STATE answers */
     sl_state_offer state;               /* HERE: being sent */
 
+    bool log_wanted;     /* owes the LOG_MESSAGE of the session */
     bool version_wanted; /* owes CLIENT_VERSION */
     uint64_t version_answer;
     bool alloc_waits, alloc_ready; /* owes ALLOC */
@@ -108,6 +110,11 @@ void sl_server_connection_fail(sl_server_connection *c, int code, const char *te
 void sl_server_connection_close(sl_server_connection *c, int code, const char *reason);
 void sl_server_connection_drop(sl_server_connection *c);
 void sl_server_connection_trouble(sl_server_connection *c, const sl_status *st);
+/* Whether the peer is told what happens (1-wire.md, 5.10). */
+bool sl_server_connection_logs(const sl_server_connection *c);
+/* Writes a LOG_MESSAGE about `session` (0 = the connection). */
+void sl_server_connection_write_log(const sl_server_connection *c, uint64_t session,
+                                    const sl_log_message *log, sl_buf *out);
 /* Puts the session at the end of the ready queue, unless it is there. */
 void sl_server_connection_enlist(sl_server_session *session);
 void sl_server_connection_wake(sl_server_connection *c);

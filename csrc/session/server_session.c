@@ -268,6 +268,7 @@ static bool receive_ident(sl_server_session *session, const sl_msg_client_ident 
     session->member.feature_level = row.feature_level;
     if (!sl_server_session_check_level(session)) return true;
     session->phase = SL_PHASE_ACTIVE;
+    session->log_wanted = sl_server_connection_logs(c);
     session->download = claim.download;
     session->sent_latest = msg->latest_sv;
     session->locked = row.locked_version;

@@ -185,6 +185,11 @@ local HANDLERS = {
         end
         if not heard and client.on_connection_error then client.on_connection_error(event.error) end
     end,
+    log = function(self, event)
+        for _, session in pairs(self.sessions) do
+            if session.on_log then session.on_log(event.level, event.text) end
+        end
+    end,
     connection_state = function(self, event)
         for _, session in pairs(self.sessions) do
             if session.on_connection_state then session.on_connection_state(event.state, event.delay) end

@@ -53,6 +53,8 @@ describe("core.server", function()
         assert(server:receive("mark 1 1\n"))
         assert(server:receive("ping 7 0\n"))
         assert.equal("pong 7\n", server:send())
+        assert.equal("log_message 1 82\n{\"level\":\"debug\",\"msg\":\"session bound as client file 2, " ..
+            "at server version 0 of 0\"}", server:send())
         assert.equal("download 1 0 0 0 0 0 0 0 0 0 0\n", server:send())
         assert.equal("mark 1 1\n", server:send())
         assert.is_false(server:send())

@@ -76,6 +76,20 @@ describe("sync", function()
         for word in announced:gmatch("%a+") do assert.is_true(session.connection.core:features()[word]) end
     end)
 
+    it("passes on what the server says about connection and session", function()
+        start()
+        local lines = {}
+        local session = open("a", { on_log = function(level, text) lines[#lines + 1] = level .. ": " .. text end }):sync_session()
+        assert(session:wait_for_download(20))
+        assert.equal("info: connection accepted", lines[1])
+        assert.truthy(lines[2]:match("^debug: session bound as client file 2, "))
+        assert.equal(2, #lines)
+        lines = {}
+        local old = open("b", { max_version = 9, on_log = function(_, text) lines[#lines + 1] = text end }):sync_session()
+        assert(old:wait_for_download(20))
+        assert.same({}, lines) -- versions before 10 do not know the message
+    end)
+
     it("carries every kind of data from one client to another", function()
         start()
         local a, b = open("a"), open("b")
