@@ -95,6 +95,14 @@ static void on_changed(void *ctx, int client) {
     if (begin_event(self, "changed", client)) end_event(self, 0);
 }
 
+static void on_transacted(void *ctx, int client, uint64_t request, sl_transact_outcome outcome) {
+    lua_sim *self = ctx;
+    if (!begin_event(self, "transacted", client)) return;
+    sl_lua_push_int(self->L, (int64_t)request);
+    lua_pushstring(self->L, sl_transact_outcome_name(outcome));
+    end_event(self, 2);
+}
+
 static void on_closing(void *ctx, int client) {
     end_realm(ctx, client);
 }
@@ -134,6 +142,7 @@ static int sim_new(lua_State *L) {
                               .log = sl_lua_option_bool(L, 1, "log", false) ? on_log : NULL,
                               .error = on_error,
                               .changed = on_changed,
+                              .transacted = on_transacted,
                               .closing = on_closing};
     lua_sim *self = sl_lua_new(L, &sim_type);
     lua_createtable(L, 1, 0);
@@ -366,26 +375,28 @@ static int sim_wrote(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg sim_methods[] = {{"advance", sim_advance},
-                                       {"settle", sim_settle},
-                                       {"now", sim_now},
-                                       {"disconnect", sim_disconnect},
-                                       {"connect", sim_connect},
-                                       {"cut", sim_cut},
-                                       {"pause", sim_pause},
-                                       {"crash", sim_crash},
-                                       {"set_clock", sim_set_clock},
-                                       {"limit_disk", sim_limit_disk},
-                                       {"set_link", sim_set_link},
-                                       {"set_version", sim_set_version},
-                                       {"backup", sim_backup},
-                                       {"restore", sim_restore},
-                                       {"states_equal", sim_states_equal},
-                                       {"state", sim_state},
-                                       {"info", sim_info},
-                                       {"realm", sim_realm},
-                                       {"wrote", sim_wrote},
-                                       {NULL, NULL}};
+/* sim:transact(client) -> request of the "transacted" event, or 0 if the open write had recorded
+ * nothing; or nil, message, code. Ends the open write of the client's realm. */
+static int sim_transact(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    lua_sim *self = check(L);
+    int client = check_client(L, self, 2);
+    uint64_t request = 0;
+    bool ok = sl_sim_transact(self->sim, client, &request, &st);
+    if (self->realms[client]) self->realms[client]->generation++;
+    if (!ok || st.cls != SL_OK) return sl_lua_fail(L, &st);
+    sl_lua_push_int(L, (int64_t)request);
+    return 1;
+}
+
+static const luaL_Reg sim_methods[] = {
+    {"advance", sim_advance},       {"settle", sim_settle},     {"now", sim_now},
+    {"disconnect", sim_disconnect}, {"connect", sim_connect},   {"cut", sim_cut},
+    {"pause", sim_pause},           {"crash", sim_crash},       {"set_clock", sim_set_clock},
+    {"limit_disk", sim_limit_disk}, {"set_link", sim_set_link}, {"set_version", sim_set_version},
+    {"backup", sim_backup},         {"restore", sim_restore},   {"states_equal", sim_states_equal},
+    {"state", sim_state},           {"info", sim_info},         {"realm", sim_realm},
+    {"wrote", sim_wrote},           {"transact", sim_transact}, {NULL, NULL}};
 
 int sl_lua_open_sim(lua_State *L) {
     static const luaL_Reg functions[] = {{"new", sim_new}, {NULL, NULL}};

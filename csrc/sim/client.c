@@ -45,6 +45,15 @@ void sl_sim_client_start(sl_sim_client *client) {
     sl_sim_reset_resume(client);
 }
 
+static void on_transacted(sl_sim_client *client, uint64_t request, sl_transact_outcome outcome) {
+    sl_sim *sim = client->sim;
+    client->asked = 0;
+    sl_sim_log(sim, "client %d: serialized transaction %llu: %s", client->number,
+               (unsigned long long)request, sl_transact_outcome_name(outcome));
+    if (sim->options.transacted)
+        sim->options.transacted(sim->options.ctx, client->number, request, outcome);
+}
+
 void sl_sim_client_stop(sl_sim_client *client, sl_memory_crash kind, int64_t starts_at) {
     sl_sim *sim = client->sim;
     if (client->link) {
@@ -53,6 +62,7 @@ void sl_sim_client_stop(sl_sim_client *client, sl_memory_crash kind, int64_t sta
         sl_sim_pipe_truncate(up, sl_sim_random(sim) % (up->count + 1));
         sl_sim_link_detach(client->link, sim->now + (int64_t)(sl_sim_random(sim) % 5000));
     }
+    if (client->asked) on_transacted(client, client->asked, SL_TRANSACT_UNKNOWN);
     if (client->file.history && sim->options.closing)
         sim->options.closing(sim->options.ctx, client->number);
     sl_client_connection_free(client->connection);
@@ -108,6 +118,9 @@ static void on_event(sl_sim_client *client, const sl_client_event *event) {
         if (event->changed && event->session == sl_client_session_number(client->session) &&
             sim->options.changed)
             sim->options.changed(sim->options.ctx, client->number);
+        break;
+    case SL_CLIENT_TRANSACTED:
+        on_transacted(client, event->request, (sl_transact_outcome)event->code);
         break;
     case SL_CLIENT_WAIT_DONE:
         sl_sim_reset_event(client, event);
@@ -182,6 +195,7 @@ bool sl_sim_client_quiet(sl_sim_client *client) {
     sl_status st = SL_STATUS_INIT;
     if (!client->session || !client->link || client->phase != SL_SIM_NO_RESET) return false;
     if (sl_client_session_state(client->session) != SL_SESSION_ACTIVE) return false;
+    if (client->asked) return false;
     sl_client_history *history = client->file.history;
     if (!sl_client_history_confirmed(history, sl_client_history_version(history), &confirmed, &st))
         return false;

@@ -316,6 +316,22 @@ bool sl_sim_wrote(sl_sim *sim, int client, sl_status *st) {
     return result(sim, st);
 }
 
+bool sl_sim_transact(sl_sim *sim, int client, uint64_t *request, sl_status *st) {
+    sl_sim_client *c = client_at(sim, client, st);
+    sl_status why = SL_STATUS_INIT;
+    *request = 0;
+    if (!c) return false;
+    if (!c->session) return sl_fail(st, SL_ERR_USAGE, "", "the machine is down");
+    bool ok = sl_client_session_transact(c->session, request, &why);
+    if (ok) c->asked = *request;
+    sl_sim_client_drain(c);
+    sl_sim_link_client_talks(c->link);
+    spring_traps(sim);
+    if (!result(sim, st)) return false;
+    if (!ok && st) *st = why;
+    return ok || why.cls == SL_ERR_USAGE || why.cls == SL_ERR_STORAGE;
+}
+
 sl_server_file *sl_sim_server(sl_sim *sim) {
     return sim->file;
 }

@@ -46,6 +46,9 @@ typedef struct sl_sim_options {
     void (*error)(void *ctx, int client, const sl_client_error *error);
     /* Changes of others are in a client's realm, which may be read and written here. */
     void (*changed)(void *ctx, int client);
+    /* The outcome of a serialized transaction is known, or will never be, because the client ends.
+     */
+    void (*transacted)(void *ctx, int client, uint64_t request, sl_transact_outcome outcome);
     /* A client's realm is about to be closed: every pointer into it dies. */
     void (*closing)(void *ctx, int client);
     /* A client's realm was opened again after a crash; the history may be looked at. */
@@ -80,6 +83,10 @@ int sl_sim_clients(const sl_sim *sim);
  * until `closing`. Call sl_sim_wrote after a commit. */
 sl_client_history *sl_sim_history(sl_sim *sim, int client);
 bool sl_sim_wrote(sl_sim *sim, int client, sl_status *st);
+/* Ends the write that is open on a client's history as a serialized transaction
+ * (sl_client_session_transact); `transacted` hears of the outcome. *request = 0: nothing was
+ * recorded, or the client cannot do it now (nothing was done; st says why). */
+bool sl_sim_transact(sl_sim *sim, int client, uint64_t *request, sl_status *st);
 /* NULL while the server is down. Borrowed until the server crashes or is restored. */
 sl_server_file *sl_sim_server(sl_sim *sim);
 /* After changes of the server itself (sl_server_file_commit_write). */

@@ -69,6 +69,7 @@ typedef struct sl_sim_client {
     sl_sim_link_options link_options;
     sl_sim_trap trap;
     uint64_t resets;
+    uint64_t asked; /* serialized transaction on its way, 0 = none */
 
     sl_sim_reset_phase phase;
     int reset_code;

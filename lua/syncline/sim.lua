@@ -17,6 +17,7 @@
 
 local core = require("syncline.core")
 local Realm = require("syncline.realm")
+local transact = require("syncline.transact")
 
 local sim = {}
 
@@ -47,12 +48,18 @@ function sim.new(options)
     for name in pairs(options) do
         if not OPTIONS[name] then error(("there is no option '%s'"):format(tostring(name)), 2) end
     end
-    local self = setmetatable({ errors = {}, realms = {}, schema = options.schema, clients = {} }, Simulation)
+    local self = setmetatable({ errors = {}, realms = {}, schema = options.schema, clients = {}, asked = {} }, Simulation)
     local events = {
         log = function(_, seconds, line) options.log(seconds, line) end,
         error = function(number, message, code, class, client_reset)
             self.errors[#self.errors + 1] = { client = number, message = message, code = code, class = class,
                 client_reset = client_reset }
+        end,
+        transacted = function(number, request, outcome)
+            local on_done = self.asked[number] and self.asked[number][request]
+            if not on_done then return end
+            self.asked[number][request] = nil
+            on_done(outcome)
         end,
         changed = function(number)
             local realm = self.realms[number]
@@ -143,6 +150,32 @@ function Client:write(fn, ...)
     local realm = self:realm()
     if not realm then return nil, "the machine is down", "down" end
     return realm:write(fn, ...)
+end
+
+---Runs `fn(realm)` as one serialized transaction (see `realm:transact`) and returns at once. `on_done(outcome)`
+---hears `"accepted"`, `"conflict"`, `"unsupported"`, `"given_up"` (nothing was done) or `"unknown"` (the
+---machine has crashed meanwhile). One at a time; nil while one is on its way or the machine is down.
+---@param fn fun(realm: syncline.Realm)
+---@param on_done nil|fun(outcome: string)
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function Client:transact(fn, on_done)
+    local realm, simulation, number = self:realm(), self.simulation, self.number
+    if not realm then return nil, "the machine is down", "down" end
+    local began, message, code = realm.handle:begin()
+    if not began then return nil, message, code end
+    local ok, out, problem = realm:_attempt(fn)
+    if not ok and problem == transact.RAISED then error(out, 0) end
+    if not ok then return nil, out, problem end
+    local request, why, what = simulation.handle:transact(number)
+    if not request then return nil, why, what end
+    if request == 0 then
+        if on_done then on_done("accepted") end
+        return true
+    end
+    simulation.asked[number] = { [request] = on_done or function() end }
+    return true
 end
 
 ---Numbers about the client: `state` of its session, `resets` so far.

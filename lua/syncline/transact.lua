@@ -124,6 +124,7 @@ local function start(realm, fn, on_done, options)
     local session = realm.session
     if type(fn) ~= "function" then error("a function that writes expected, got " .. type(fn), 3) end
     if not session then return run_plainly(realm, fn, on_done) end
+    if not session.transacts then error("in a simulation the client has the method transact", 3) end
     local job = { fn = fn, on_done = on_done }
     session.transacts[#session.transacts + 1] = job
     local timeout = options and options.timeout

@@ -49,6 +49,41 @@ describe("a simulation", function()
         assert.is_not.equal(first, run(8))
     end)
 
+    it("decides serialized transactions once, whatever breaks meanwhile", function()
+        local successes, conflicts, unknown = 0, 0, 0
+        for seed = 1, 12 do
+            local sim = new({ seed = seed, clients = 4 })
+            sim:client(1):write(note(1, "counter"))
+            assert.is_true(sim:settle())
+            local done, doubtful = 0, 0
+            local function raise(realm)
+                local counter = realm:object("Note", 1)
+                counter.votes = counter.votes + 1
+            end
+            local function heard(outcome)
+                if outcome == "accepted" then done = done + 1 elseif outcome == "conflict" then conflicts = conflicts + 1 end
+                if outcome == "unknown" then doubtful = doubtful + 1 end
+            end
+            for round = 1, 30 do
+                local number = (round * 7 + seed) % 4 + 1
+                if sim:client(number):realm() then sim:client(number):transact(raise, heard) end
+                if round % 5 == 0 then sim:cut((round + seed) % 4 + 1, "both", 2) end
+                if round % 11 == 0 then sim:crash(0, seed % 2 == 0 and "power" or "process", 1) end
+                if seed % 3 == 0 and round % 13 == 0 then sim:crash(number, "power", 1) end
+                sim:advance(round % 4 == 0 and 3 or 0.02)
+            end
+            assert.is_true(sim:settle())
+            assert.is_true(sim:states_equal())
+            local votes = sim:client(1):realm():object("Note", 1).votes
+            assert.is_true(votes >= done and votes <= done + doubtful, ("seed %d: %d of %d"):format(seed, votes, done))
+            if seed % 3 ~= 0 then assert.equal(0, doubtful) end
+            successes, unknown = successes + done, unknown + doubtful
+            assert.same({}, sim.errors)
+            sim:close()
+        end
+        assert.is_true(successes > 60 and conflicts > 10, ("%d, %d"):format(successes, conflicts))
+    end)
+
     it("keeps what was committed through crashes of both sides", function()
         local sim = new()
         sim:client(1):write(note(1, "safe"))
