@@ -306,6 +306,13 @@ static int sim_set_version(lua_State *L) {
     return leave(L, self, sl_sim_set_version(self->sim, who, version, &st), &st);
 }
 
+static int sim_compact(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    int64_t ttl = sl_lua_opt_int(L, 2, -1, INT32_MAX, -1);
+    lua_sim *self = enter(L);
+    return leave(L, self, sl_sim_compact(self->sim, ttl, &st), &st);
+}
+
 static int sim_backup(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
     lua_sim *self = enter(L);
@@ -397,6 +404,27 @@ static const luaL_Reg sim_methods[] = {
     {"backup", sim_backup},         {"restore", sim_restore},   {"states_equal", sim_states_equal},
     {"state", sim_state},           {"info", sim_info},         {"realm", sim_realm},
     {"wrote", sim_wrote},           {"transact", sim_transact}, {NULL, NULL}};
+static const luaL_Reg sim_methods[] = {{"advance", sim_advance},
+                                       {"settle", sim_settle},
+                                       {"now", sim_now},
+                                       {"disconnect", sim_disconnect},
+                                       {"connect", sim_connect},
+                                       {"cut", sim_cut},
+                                       {"pause", sim_pause},
+                                       {"crash", sim_crash},
+                                       {"set_clock", sim_set_clock},
+                                       {"limit_disk", sim_limit_disk},
+                                       {"set_link", sim_set_link},
+                                       {"set_version", sim_set_version},
+                                       {"backup", sim_backup},
+                                       {"compact", sim_compact},
+                                       {"restore", sim_restore},
+                                       {"states_equal", sim_states_equal},
+                                       {"state", sim_state},
+                                       {"info", sim_info},
+                                       {"realm", sim_realm},
+                                       {"wrote", sim_wrote},
+                                       {NULL, NULL}};
 
 int sl_lua_open_sim(lua_State *L) {
     static const luaL_Reg functions[] = {{"new", sim_new}, {NULL, NULL}};

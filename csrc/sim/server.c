@@ -37,7 +37,7 @@ void sl_sim_server_start(sl_sim *sim) {
     sl_status st = SL_STATUS_INIT;
     sl_store *store = NULL;
     sim->server_starts_at = SL_SIM_NEVER;
-    sim->works_at = SL_SIM_NEVER;
+    sim->works_at = sim->cares_at = SL_SIM_NEVER;
     sim->host.open = open_file;
     sim->host.release = release_file;
     sim->host.trouble = trouble;
@@ -70,7 +70,7 @@ void sl_sim_server_stop(sl_sim *sim, sl_memory_crash kind, int64_t starts_at) {
     sl_sim_crash_disk(sim, sim->disk, kind);
     sl_server_file_close(sim->file);
     sim->file = NULL;
-    sim->works_at = SL_SIM_NEVER;
+    sim->works_at = sim->cares_at = SL_SIM_NEVER;
     sim->server_starts_at = starts_at;
 }
 
@@ -83,16 +83,40 @@ void sl_sim_server_free(sl_sim *sim) {
 /* ---- time ------------------------------------------------------------------------------------ */
 
 int64_t sl_sim_server_next(const sl_sim *sim) {
-    return sim->works_at < sim->server_starts_at ? sim->works_at : sim->server_starts_at;
+    int64_t next = sim->works_at < sim->cares_at ? sim->works_at : sim->cares_at;
+    return next < sim->server_starts_at ? next : sim->server_starts_at;
 }
 
-void sl_sim_server_step(sl_sim *sim) {
+static void work(sl_sim *sim) {
     sl_status st = SL_STATUS_INIT;
-    if (sim->server_starts_at <= sim->now) sl_sim_server_start(sim);
-    if (!sim->file || sim->works_at > sim->now) return;
     sim->works_at = SL_SIM_NEVER;
     if (sl_server_file_work(sim->file, &st)) return;
     sl_sim_log(sim, "server: work failed: %s %s", st.id, st.message);
     if (st.cls != SL_ERR_STORAGE) sl_sim_break(sim, &st);
     sim->works_at = sim->now + 500;
+}
+
+/* A step of a compaction; what failed has ended. */
+static void care(sl_sim *sim) {
+    sl_status st = SL_STATUS_INIT;
+    bool more = false;
+    sim->cares_at = SL_SIM_NEVER;
+    if (!sl_server_file_care(sim->file, &more, &st)) {
+        sl_sim_log(sim, "server: a compaction failed: %s %s", st.id, st.message);
+        if (st.cls != SL_ERR_STORAGE) sl_sim_break(sim, &st);
+    } else if (more) {
+        sim->cares_at = sl_sim_soon(sim);
+    } else {
+        sl_compactor_report done = sl_server_file_care_report(sim->file).compaction;
+        sl_sim_log(sim, "server: compacted up to %llu, %llu of %llu instructions left",
+                   (unsigned long long)done.limit.version,
+                   (unsigned long long)done.instructions_after,
+                   (unsigned long long)done.instructions_before);
+    }
+}
+
+void sl_sim_server_step(sl_sim *sim) {
+    if (sim->server_starts_at <= sim->now) sl_sim_server_start(sim);
+    if (sim->file && sim->works_at <= sim->now) work(sim);
+    if (sim->file && sim->cares_at <= sim->now) care(sim);
 }

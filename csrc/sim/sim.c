@@ -550,6 +550,13 @@ bool sl_sim_set_clock(sl_sim *sim, int who, int64_t ms, sl_status *st) {
     return true;
 }
 
+bool sl_sim_compact(sl_sim *sim, int64_t client_ttl, sl_status *st) {
+    if (!sim->file) return true;
+    sl_server_file_compact(sim->file, client_ttl);
+    sim->cares_at = sim->now;
+    return sl_sim_advance(sim, 0, st);
+}
+
 bool sl_sim_backup(sl_sim *sim, sl_status *st) {
     sl_memory_disk *copy = sl_memory_disk_copy(sim->disk);
     if (!copy) return sl_fail_memory(st);

@@ -149,6 +149,10 @@ bool sl_sim_fail_at(sl_sim *sim, int who, uint64_t nth, sl_status *st);
 bool sl_sim_limit_disk(sl_sim *sim, int who, uint64_t room, sl_status *st);
 /* A client's wall clock is off by `ms`; SL_SIM_SERVER: the server's. */
 bool sl_sim_set_clock(sl_sim *sim, int who, int64_t ms, sl_status *st);
+/* The server begins to compact its history (sl_server_file_compact), a step at a time; no effect
+ * while it is down. `client_ttl`: seconds after which clients that stayed away expire, -1 = never.
+ */
+bool sl_sim_compact(sl_sim *sim, int64_t client_ttl, sl_status *st);
 /* Keeps the server's file as it is now; the server goes on with that file after a restore. What it
  * had sent before is lost. */
 bool sl_sim_backup(sl_sim *sim, sl_status *st);

@@ -90,7 +90,7 @@ struct sl_sim {
     sl_server_file *file;
     bool restored; /* at least once */
     int version;   /* newest protocol version of the server; 0 = all */
-    int64_t server_starts_at, works_at;
+    int64_t server_starts_at, works_at, cares_at;
     sl_sim_trap trap;
     sl_sim_link *links;
     sl_sim_client *clients;

@@ -273,6 +273,12 @@ function Simulation:limit_disk(who, bytes)
     return self.handle:limit_disk(who, bytes)
 end
 
+---The server begins to compact its history, a step at a time.
+---@param client_ttl integer|nil seconds after which clients that stayed away expire; nil: never
+function Simulation:compact(client_ttl)
+    return self.handle:compact(client_ttl)
+end
+
 ---Takes a backup of the server's file.
 function Simulation:backup()
     return self.handle:backup()

@@ -157,6 +157,12 @@ static void do_step(run_world *w, const sim_step *s, sl_status *st) {
     }
 }
 
+/* Now and then the server compacts its history besides. */
+static void do_care(run_world *w, const sim_step *s, sl_status *st) {
+    if (st->cls != SL_OK || (s->chance >> 32 & 15)) return;
+    sl_sim_compact(w->sim, -1, st);
+}
+
 static void show_step(const run_world *w, size_t i) {
     program one = *w->program;
     one.steps += i;
@@ -212,6 +218,7 @@ void run_program(const program *p, FILE *log, run_result *result) {
     for (size_t i = 0; w.sim && i < p->count && !st.cls && !w.model.why[0]; i++) {
         if (log) show_step(&w, i);
         do_step(&w, &p->steps[i], &st);
+        do_care(&w, &p->steps[i], &st);
         model_look(&w.model, w.sim);
     }
     if (w.sim && !st.cls && !w.model.why[0]) end(&w, &st);
