@@ -1,5 +1,6 @@
 #include "mutation.h"
 
+#include "history/server_care.h"
 #include "history/server_history_private.h"
 #include "lying_store.h"
 #include "session/server_member.h"
@@ -15,7 +16,8 @@ typedef enum redirected {
     RESCAN_UPLOADS,
     FILTER_OWN,
     KEEP_TIMESTAMPS,
-    END_ZOMBIES
+    END_ZOMBIES,
+    LIMIT_CARE
 } redirected;
 
 typedef struct mutation {
@@ -61,6 +63,11 @@ static const mutation mutations[] = {
     {"server: cursors in IDENT are checked", true, false, {0}, CHECK_CURSORS},
     {"server: a client does not get its own changes", true, false, {0}, FILTER_OWN},
     {"server: a new connection ends the one that hangs on", true, false, {0}, END_ZOMBIES},
+    {"server: history is compacted only as far as no client needs it",
+     true,
+     false,
+     {0},
+     LIMIT_CARE},
     {"client: changes are flushed before they are uploaded",
      false,
      true,
@@ -248,4 +255,11 @@ REDIRECT(bool, sl_order_entries, sl_merge *m) {
     reset_files(&m->local, local, MOST_FILES);
     reset_files(&m->incoming, incoming, MOST_FILES);
     return ok;
+}
+
+REDIRECT(bool, sl_server_history_limit, sl_server_history *history, sl_server_limit *limit,
+         sl_status *st) {
+    if (!__real_sl_server_history_limit(history, limit, st)) return false;
+    if (off(LIMIT_CARE)) limit->version = sl_server_history_version(history);
+    return true;
 }
