@@ -396,14 +396,6 @@ static int sim_transact(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg sim_methods[] = {
-    {"advance", sim_advance},       {"settle", sim_settle},     {"now", sim_now},
-    {"disconnect", sim_disconnect}, {"connect", sim_connect},   {"cut", sim_cut},
-    {"pause", sim_pause},           {"crash", sim_crash},       {"set_clock", sim_set_clock},
-    {"limit_disk", sim_limit_disk}, {"set_link", sim_set_link}, {"set_version", sim_set_version},
-    {"backup", sim_backup},         {"restore", sim_restore},   {"states_equal", sim_states_equal},
-    {"state", sim_state},           {"info", sim_info},         {"realm", sim_realm},
-    {"wrote", sim_wrote},           {"transact", sim_transact}, {NULL, NULL}};
 static const luaL_Reg sim_methods[] = {{"advance", sim_advance},
                                        {"settle", sim_settle},
                                        {"now", sim_now},
@@ -417,15 +409,15 @@ static const luaL_Reg sim_methods[] = {{"advance", sim_advance},
                                        {"set_link", sim_set_link},
                                        {"set_version", sim_set_version},
                                        {"backup", sim_backup},
-                                       {"compact", sim_compact},
                                        {"restore", sim_restore},
                                        {"states_equal", sim_states_equal},
                                        {"state", sim_state},
                                        {"info", sim_info},
                                        {"realm", sim_realm},
                                        {"wrote", sim_wrote},
+                                       {"transact", sim_transact},
+                                       {"compact", sim_compact},
                                        {NULL, NULL}};
-
 int sl_lua_open_sim(lua_State *L) {
     static const luaL_Reg functions[] = {{"new", sim_new}, {NULL, NULL}};
     sl_lua_register(L, &sim_type);
