@@ -38,3 +38,7 @@ void *sl_new_zero(const sl_alloc *alloc, size_t count, size_t size) {
 void sl_delete(const sl_alloc *alloc, void *block) {
     if (block) sl_resize(alloc, block, 0);
 }
+
+void sl_zero(void *at, size_t size) {
+    memset(at, 0, size);
+}

@@ -104,17 +104,18 @@ bool sl_merge_load(sl_merge *m, const sl_merge_side *side, uint32_t number, sl_i
         return sl_fail(m->st, SL_ERR_USAGE, "P-PATH",
                        "a path has %u steps, at most %d are possible", in->path_size, SL_MAX_PATH);
     }
-    *node = (sl_merge_node){.in = in,
-                            .path = path,
-                            .prior_size = in->prior_size,
-                            .to = in->to,
-                            .field = SL_NO_NUMBER,
-                            .object = SL_NO_NUMBER,
-                            .age = entry->age,
-                            .entry = number,
-                            .depth = depth_of(in),
-                            .op = in->op,
-                            .local = side == &m->local};
+    sl_zero(node, sizeof *node);
+    node->in = in;
+    node->path = path;
+    node->prior_size = in->prior_size;
+    node->to = in->to;
+    node->field = SL_NO_NUMBER;
+    node->object = SL_NO_NUMBER;
+    node->age = entry->age;
+    node->entry = number;
+    node->depth = depth_of(in);
+    node->op = in->op;
+    node->local = side == &m->local;
     node->class_name = sl_symbol_of(m, entry, in->class_name);
     if (sl_op_has_path(in->op)) {
         node->field = sl_symbol_of(m, entry, in->field);

@@ -399,9 +399,13 @@ static const sl_alloc *first_memory_init(first_memory *self, const sl_alloc *res
 
 bool sl_transform(sl_merge_item *local, size_t local_count, sl_merge_item *incoming,
                   size_t incoming_count, const sl_merge_options *options, sl_status *st) {
-    sl_merge_index index = {.last = NULL};
-    sl_merge m = {.st = st, .index = &index};
+    sl_merge_index index;
+    sl_merge m;
     first_memory first;
+    sl_zero(&index, sizeof index);
+    sl_zero(&m, sizeof m);
+    m.st = st;
+    m.index = &index;
     if (options) m.options = *options;
     sl_arena_init(&m.scratch, first_memory_init(&first, m.options.alloc));
     bool ok = open_side(&m, &m.local, local, local_count, NULL) &&
