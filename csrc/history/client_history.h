@@ -136,6 +136,11 @@ typedef struct sl_client_integration {
 bool sl_client_history_check_download(const sl_client_history *history,
                                       const sl_client_download *download, sl_status *st);
 
+/* Whether `download` passes all checks when it comes after one that set the cursors to `after`
+ * (borrowed). */
+bool sl_client_history_check_next(const sl_client_history *history, const sl_client_cursors *after,
+                                  const sl_client_download *download);
+
 /* Integrates a DOWNLOAD as one commit (10.1): merges with own unconfirmed changes, applies, keeps
  * reciprocal forms, stores the progress, trims. The commit is flushed by the next local commit or
  * sl_client_history_sync: after a power failure before that the server sends the same again. Fails

@@ -78,6 +78,14 @@ static bool check_progress(const sl_client_cursors *held, const sl_client_cursor
                         "bad progress: the %s of a DOWNLOAD lies behind what is stored", what);
 }
 
+bool sl_client_history_check_next(const sl_client_history *history, const sl_client_cursors *after,
+                                  const sl_client_download *download) {
+    sl_client_state held = history->state;
+    held.cursors = *after;
+    return check_header(&held, &download->cursors, NULL) && check_entries(&held, download, NULL) &&
+           check_progress(after, &download->cursors, NULL);
+}
+
 /* ---- parsing and merging --------------------------------------------------------------------- */
 
 /* The changesets of one DOWNLOAD. */

@@ -21,7 +21,7 @@ bool sl_client_binding_unbind_due(const sl_client_session *s) {
 
 /* The store of this file does not work: no fault of the server's. The session lets go and tries
  * again later; nothing is lost (part 4, 11.6 would blame the changeset and cost a client reset). */
-static void fail_locally(sl_client_session *s, const sl_status *why) {
+void sl_client_binding_fail_locally(sl_client_session *s, const sl_status *why) {
     sl_client_error error;
     s->binding.broken = true;
     sl_client_error_init(&error, why->cls, 0);
@@ -36,7 +36,7 @@ static void fail_locally(sl_client_session *s, const sl_status *why) {
 
 bool sl_client_binding_absorb(sl_client_session *s, sl_status *why, sl_status *st) {
     if (why->cls == SL_ERR_STORAGE || why->cls == SL_ERR_INTERNAL || why->cls == SL_ERR_CHANGESET) {
-        fail_locally(s, why);
+        sl_client_binding_fail_locally(s, why);
         return true;
     }
     if (st) *st = *why;
@@ -263,120 +263,6 @@ static bool receive_ident(sl_client_session *s, const sl_msg_server_ident *msg, 
     return sl_client_binding_absorb(s, &why, st);
 }
 
-/* What a client tells the server about a DOWNLOAD it cannot use (part 4, 11.6). */
-static int failure_code(const sl_status *why) {
-    if (why->cls == SL_ERR_CHANGESET) return 212;
-    if (why->cls == SL_ERR_SESSION && why->code != 0) return why->code;
-    return 201;
-}
-
-static bool fail_integration(sl_client_session *s, const sl_status *why, sl_status *st) {
-    sl_client_error error;
-    sl_client_error_init(&error, why->cls, failure_code(why));
-    error.name = "integration failed";
-    error.advice = "Changes of others could not be brought into this file. The server answers with "
-                   "what is to be done, normally a client reset.";
-    sl_client_error_text(&error, sl_str_c(why->message));
-    sl_client_event *event = sl_client_emit(s->connection, SL_CLIENT_ERROR, s->number);
-    event->error = error;
-    s->binding.failure = error.code;
-    snprintf(s->binding.failure_text, sizeof s->binding.failure_text, "%s", why->message);
-    if (s->connection->version >= 7) return true;
-    return sl_fail_code(st, SL_ERR_PROTOCOL, error.code, "%s", why->message);
-}
-
-/* Reads the entries of an opened body into the connection's arena. */
-static bool read_entries(sl_client_connection *c, sl_str bytes, sl_client_download *d,
-                         sl_status *st) {
-    sl_entry_reader reader;
-    sl_download_entry entry;
-    bool more;
-    size_t count = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        sl_download_entry *entries = NULL;
-        if (pass == 1 && count > 0) {
-            entries = sl_arena_zero(&c->arena, count, sizeof *entries);
-            if (!entries) return sl_fail_memory(st);
-            d->entries = entries;
-        }
-        sl_entry_reader_init(&reader, bytes);
-        for (d->count = 0;; d->count++) {
-            if (!sl_entry_reader_download(&reader, &entry, &more, st)) return false;
-            if (!more) break;
-            if (pass == 1) entries[d->count] = entry;
-        }
-        count = d->count;
-    }
-    return true;
-}
-
-/* The acknowledgement may have overtaken the scan: what a lost connection had uploaded. */
-static void advance_cursor(sl_client_session *s) {
-    const sl_client_cursors *c = sl_client_history_cursors(s->history);
-    if (c->ul_cv > s->cursor.client_version) s->cursor = (sl_upload_cursor){c->ul_cv, c->ul_sv};
-}
-
-static void report_integration(sl_client_session *s, const sl_client_integration *result) {
-    sl_client_connection *c = s->connection;
-    sl_backoff_reset(&s->backoff);
-    c->refusals = 0;
-    advance_cursor(s);
-    s->check_waits = true;
-    if (result->changesets == 0) return;
-    sl_client_event *event = sl_client_emit(c, SL_CLIENT_INTEGRATED, s->number);
-    event->changesets = result->changesets;
-    event->changed = result->changed;
-    event->request = result->version;
-    sl_client_transact_overtaken(s);
-}
-
-/* A server that went back to a backup may have lost how far we had got with uploads that held no
- * changeset. Those with one made a version; had it lost that, IDENT would have been refused (209,
- * 211). So nothing has to be sent again, and what we know stays; within one binding it must not
- * decrease (part 4, 3.6). */
-static void keep_progress(sl_client_session *s, sl_client_cursors *told) {
-    const sl_client_cursors *held = sl_client_history_cursors(s->history);
-    uint64_t before = s->binding.confirmed;
-    if (told->ul_cv > before) s->binding.confirmed = told->ul_cv;
-    if (told->ul_cv >= held->ul_cv || told->ul_cv < before) return;
-    told->ul_cv = held->ul_cv;
-    if (told->ul_sv < held->ul_sv) told->ul_sv = held->ul_sv;
-}
-
-static bool receive_download(sl_client_session *s, const sl_msg_download *msg, sl_status *st) {
-    sl_client_connection *c = s->connection;
-    if (!s->binding.ident_sent) return illegal(st, "DOWNLOAD before IDENT");
-    if (s->binding.failure) return true;
-    if (sl_client_history_writing(s->history))
-        return sl_fail(st, SL_ERR_USAGE, "",
-                       "finish the open write transaction before messages of "
-                       "the server are handed in");
-    sl_client_download download = {.downloadable = msg->downloadable};
-    download.cursors = (sl_client_cursors){msg->latest_sv, msg->latest_salt, msg->dl_sv,
-                                           msg->dl_cv,     msg->ul_cv,       msg->ul_sv};
-    keep_progress(s, &download.cursors);
-    sl_str bytes;
-    if (!sl_body_open(&msg->body, c->options.max_inflated, &c->inflated, &bytes, st) ||
-        !read_entries(c, bytes, &download, st) ||
-        !sl_client_history_check_download(s->history, &download, st))
-        return false;
-    sl_client_integration result;
-    sl_status why = SL_STATUS_INIT;
-    if (sl_client_history_integrate(s->history, &download, &result, &why)) {
-        report_integration(s, &result);
-        return true;
-    }
-    if (why.cls == SL_ERR_STORAGE) {
-        fail_locally(s, &why);
-        return true;
-    }
-    if (why.cls == SL_ERR_MEMORY || why.cls == SL_ERR_USAGE) {
-        if (st) *st = why;
-        return false;
-    }
-    return fail_integration(s, &why, st);
-}
-
 static bool receive_mark(sl_client_session *s, uint64_t request, sl_status *st) {
     if (!s->binding.ident_sent) return illegal(st, "MARK before IDENT");
     if (request <= s->last_mark_received || request > s->last_mark_sent)
@@ -450,7 +336,7 @@ bool sl_client_binding_receive(sl_client_session *s, const sl_server_message *ms
     case SL_MSG_IDENT:
         return receive_ident(s, &msg->ident, st);
     case SL_MSG_DOWNLOAD:
-        return receive_download(s, &msg->download, st);
+        return sl_client_download_receive(s, &msg->download, st);
     case SL_MSG_TRANSACT:
         return sl_client_transact_receive(s, &msg->transact, st);
     case SL_MSG_MARK:

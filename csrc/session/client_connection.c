@@ -109,6 +109,10 @@ sl_client_event *sl_client_emit(sl_client_connection *c, sl_client_event_type ty
     return event;
 }
 
+bool sl_client_connection_has_events(const sl_client_connection *c) {
+    return c->events.count > 0;
+}
+
 bool sl_client_connection_next_event(sl_client_connection *c, sl_client_event *event) {
     return sl_client_event_queue_take(&c->events, event);
 }
@@ -392,6 +396,25 @@ bool sl_client_connection_receive(sl_client_connection *c, uint64_t attempt, con
     if (!sl_client_enter(c, st)) return false;
     sl_arena_reset(&c->arena);
     bool ok = sl_client_dispatch(c, data, size, st);
+    sl_client_settle(c);
+    return ok;
+}
+
+bool sl_client_connection_receive_some(sl_client_connection *c, uint64_t attempt,
+                                       const sl_str *messages, size_t count, size_t *done,
+                                       sl_status *st) {
+    *done = count;
+    if (!current(c, attempt) || c->state != SL_CONNECTION_CONNECTED) return true;
+    if (!sl_client_enter(c, st)) return false;
+    sl_arena_reset(&c->arena);
+    bool ok = true;
+    *done = c->alone ? 0 : sl_client_download_group(c, messages, count);
+    if (c->alone) c->alone--;
+    if (*done == 0) {
+        sl_arena_reset(&c->arena);
+        ok = sl_client_dispatch(c, messages[0].data, messages[0].size, st);
+        *done = 1;
+    }
     sl_client_settle(c);
     return ok;
 }

@@ -71,6 +71,12 @@ bool sl_client_connection_lost(sl_client_connection *connection, uint64_t attemp
  * transaction; finish that and hand the message in again. */
 bool sl_client_connection_receive(sl_client_connection *connection, uint64_t attempt,
                                   const void *data, size_t size, sl_status *st);
+/* The same for `count` > 0 messages that have come one after the other: deals with the first of
+ * them, or with more if they are DOWNLOADs that can be integrated as one commit, and sets *done to
+ * how many it was. Events come between two calls as they would between single messages. */
+bool sl_client_connection_receive_some(sl_client_connection *connection, uint64_t attempt,
+                                       const sl_str *messages, size_t count, size_t *done,
+                                       sl_status *st);
 /* A text message came: ends the connection with close code 1003 (2.1). */
 bool sl_client_connection_received_text(sl_client_connection *connection, uint64_t attempt,
                                         sl_status *st);
@@ -85,6 +91,7 @@ bool sl_client_connection_send(sl_client_connection *connection, sl_buf *out, bo
 bool sl_client_connection_step(sl_client_connection *connection, sl_status *st);
 /* When step should be called next, on the monotonic clock; INT64_MAX = not for the sake of time. */
 int64_t sl_client_connection_deadline(const sl_client_connection *connection);
+bool sl_client_connection_has_events(const sl_client_connection *connection);
 /* Takes the oldest event; false if there is none. */
 bool sl_client_connection_next_event(sl_client_connection *connection, sl_client_event *event);
 

@@ -94,6 +94,7 @@ struct sl_client_session {
     bool check_waits; /* something happened that could end one */
     bool fail_waits;  /* give them all up when settling */
 
+    bool mute_integrated, mute_progress; /* the host wants no such events */
     sl_session_state reported_state;
     int64_t reported_delay;
     sl_client_progress reported_progress;
@@ -126,6 +127,7 @@ struct sl_client_connection {
     uint64_t next_number;
     size_t turn;
 
+    size_t alone; /* so many messages are not to be joined: it was tried and failed */
     char id[64];
     sl_arena arena; /* one message */
     sl_buf inflated, entries, packed;
@@ -163,6 +165,8 @@ void sl_client_fail_connection(sl_client_connection *connection, const sl_client
 
 /* ---- client_receive.c ------------------------------------------------------------------------ */
 
+/* NULL if there is none of that number. */
+sl_client_session *sl_client_find_session(const sl_client_connection *connection, uint64_t number);
 /* Acts on one message while connected. False: SL_ERR_MEMORY or SL_ERR_USAGE, nothing was done. */
 bool sl_client_dispatch(sl_client_connection *connection, const void *data, size_t size,
                         sl_status *st);
@@ -234,9 +238,22 @@ bool sl_client_binding_send(sl_client_session *session, sl_buf *out, bool *any, 
  * SL_ERR_USAGE. */
 bool sl_client_binding_receive(sl_client_session *session, const sl_server_message *msg,
                                sl_status *st);
+/* Trouble with the file itself: suspends the session and reports. */
+void sl_client_binding_fail_locally(sl_client_session *session, const sl_status *why);
 /* Storage trouble (`why`) suspends the session and is dealt with, everything else is put into `st`
  * and the caller's: false. */
 bool sl_client_binding_absorb(sl_client_session *session, sl_status *why, sl_status *st);
+
+/* ---- client_download.c ----------------------------------------------------------------------- */
+
+/* Integrates a DOWNLOAD; fails as sl_client_binding_receive. */
+bool sl_client_download_receive(sl_client_session *session, const sl_msg_download *msg,
+                                sl_status *st);
+/* Integrates the DOWNLOADs of one session that `messages` begin with as one commit, and says how
+ * many they were. 0: there are no two of them, or something is wrong: nothing was done, and they
+ * are to be dealt with one by one. */
+size_t sl_client_download_group(sl_client_connection *connection, const sl_str *messages,
+                                size_t count);
 
 /* ---- client_transfer.c ----------------------------------------------------------------------- */
 

@@ -93,14 +93,14 @@ static bool level_fits(uint64_t session, int code) {
 
 /* ---- dispatch -------------------------------------------------------------------------------- */
 
-static sl_client_session *find_session(const sl_client_connection *c, uint64_t number) {
+sl_client_session *sl_client_find_session(const sl_client_connection *c, uint64_t number) {
     for (size_t i = 0; i < c->session_count; i++)
         if (c->sessions[i]->number == number) return c->sessions[i];
     return NULL;
 }
 
 static bool to_session(sl_client_connection *c, const sl_server_message *msg, sl_status *st) {
-    sl_client_session *s = find_session(c, msg->session);
+    sl_client_session *s = sl_client_find_session(c, msg->session);
     if (!s) {
         sl_client_violation(c, 0, "%s for session %llu, which does not exist",
                             sl_message_name(msg->type), (unsigned long long)msg->session);

@@ -103,6 +103,11 @@ sl_session_state sl_client_session_compute_state(const sl_client_session *s) {
     return b->ident_sent ? SL_SESSION_ACTIVE : SL_SESSION_BINDING;
 }
 
+void sl_client_session_mute(sl_client_session *s, bool integrated, bool progress) {
+    s->mute_integrated = integrated;
+    s->mute_progress = progress;
+}
+
 sl_session_state sl_client_session_state(const sl_client_session *s) {
     return sl_client_session_compute_state(s);
 }
@@ -176,7 +181,7 @@ static void report_state(sl_client_session *s) {
 }
 
 static void report_progress(sl_client_session *s) {
-    if (!s->history || sl_client_history_writing(s->history)) return;
+    if (s->mute_progress || !s->history || sl_client_history_writing(s->history)) return;
     const sl_client_progress *progress = sl_client_history_progress(s->history);
     if (memcmp(progress, &s->reported_progress, sizeof *progress) == 0) return;
     s->reported_progress = *progress;

@@ -41,6 +41,9 @@ bool sl_client_session_resume(sl_client_session *session, sl_status *st);
  * that a client reset put into the history meanwhile. */
 bool sl_client_session_restart(sl_client_session *session, sl_status *st);
 
+/* Leaves out the events INTEGRATED or PROGRESS, for a host that nobody listens to. */
+void sl_client_session_mute(sl_client_session *session, bool integrated, bool progress);
+
 /* Asks for a WAIT_DONE event when everything committed so far is confirmed by the server, or when
  * everything the server has at the time is integrated (part 4, 11.4). *request: its number, > 0,
  * rising within a session. */

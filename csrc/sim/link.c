@@ -196,19 +196,36 @@ static void server_sends(sl_sim_link *link) {
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
+enum { BURST = 8, BURST_MS = 50 };
+
+/* Takes what a client finds when it looks: often one message, sometimes several that have piled up.
+ */
+static size_t take_burst(sl_sim_link *link, sl_buf *bytes, sl_str *messages) {
+    size_t most = sl_sim_random(link->sim) % 2 ? BURST : 1, count = 0;
+    do {
+        bytes[count] = sl_sim_pipe_pop(&link->down);
+        messages[count] = sl_str_of(bytes[count].data, bytes[count].size);
+        count++;
+    } while (count < most && sl_sim_pipe_due(&link->down) <= link->sim->now + BURST_MS);
+    return count;
+}
+
 static void client_receives(sl_sim_link *link) {
     sl_sim *sim = link->sim;
     sl_sim_client *client = client_of(link);
-    sl_status st = SL_STATUS_INIT;
-    sl_buf message = sl_sim_pipe_pop(&link->down);
-    if (client->link == link) {
-        if (!sl_client_connection_receive(client->connection, link->attempt, message.data,
-                                          message.size, &st))
+    sl_buf bytes[BURST];
+    sl_str messages[BURST];
+    size_t count = take_burst(link, bytes, messages), done = 0;
+    for (size_t at = 0; at < count && client->link == link && !sim->broken; at += done) {
+        sl_status st = SL_STATUS_INIT;
+        if (!sl_client_connection_receive_some(client->connection, link->attempt, messages + at,
+                                               count - at, &done, &st))
             sl_sim_break(sim, &st);
         sl_sim_client_drain(client);
-        sl_sim_link_client_talks(client->link);
     }
-    sl_buf_free(&message);
+    if (client->link == link) sl_sim_link_client_talks(client->link);
+    for (size_t i = 0; i < count; i++)
+        sl_buf_free(&bytes[i]);
     server_talks(link);
 }
 
