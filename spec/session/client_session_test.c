@@ -702,9 +702,80 @@ static void closing_a_session_gives_its_waits_up(void **state) {
     assert_int_equal(event->request, request);
 }
 
+/* Hands all messages in as a host does to which they came together; *calls: how many it took. */
+static void give_together(client_rig *rig, const char *const *texts, size_t count, size_t *calls) {
+    sl_str messages[8];
+    size_t done = 0;
+    for (size_t i = 0; i < count; i++)
+        messages[i] = sl_str_c(texts[i]);
+    *calls = 0;
+    for (size_t at = 0; at < count; at += done) {
+        sl_status st = SL_STATUS_INIT;
+        if (!sl_client_connection_receive_some(rig->connection, rig->attempt, messages + at,
+                                               count - at, &done, &st))
+            file_fatal("receive", &st);
+        assert_in_range(done, 1, count - at);
+        rig_drain(rig);
+        ++*calls;
+    }
+}
+
+static void downloads_that_come_together_are_one_commit(void **state) {
+    client_rig *rig = *state;
+    static const char *const texts[] = {
+        "download 1 1 0 1 9 0 0 0 0 12 0\n1 0 1 3 0 0 ", "download 1 2 0 4 9 0 0 7 0 0 0\n",
+        "download 1 4 0 4 9 0 0 5 0 24 0\n3 0 1 3 0 0 4 0 1 3 0 0 ", "mark 1 1\n",
+        "download 1 5 0 5 9 0 0 0 0 12 0\n5 0 1 3 0 0 "};
+    const sl_client_event *integrated = NULL;
+    size_t calls;
+    rig_start(rig, "/test", false);
+    rig_bind_new(rig);
+    rig_expect(rig, "mark 1 1\n");
+    rig_forget(rig);
+    uint64_t version = sl_client_history_version(rig->file.history);
+    give_together(rig, texts, 3, &calls);
+    assert_int_equal(calls, 1);
+    assert_int_equal(sl_client_history_version(rig->file.history), version + 1);
+    assert_int_equal(sl_client_history_cursors(rig->file.history)->dl_sv, 4);
+    assert_int_equal(rig_count(rig, SL_CLIENT_INTEGRATED, &integrated), 1);
+    assert_int_equal(integrated->changesets, 3);
+    const sl_client_progress *p = sl_client_history_progress(rig->file.history);
+    assert_int_equal(p->downloadable_bytes, p->downloaded_bytes + 5);
+    give_together(rig, texts + 3, 2, &calls);
+    assert_int_equal(calls, 2);
+    assert_int_equal(sl_client_history_version(rig->file.history), version + 2);
+    assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, NULL), 0);
+}
+
+static void a_bad_download_among_others_spoils_only_what_follows(void **state) {
+    client_rig *rig = *state;
+    static const char *const bad[] = {
+        "download 1 3 0 3 9 0 0 0 0 16 0\n3 0 1 3 4 4 \xff\xff\xff\xff", /* does not parse */
+        "download 1 1 0 3 9 0 0 0 0 0 0\n",                              /* goes back */
+        "download 1 3 0 3 9 0 0 0 1 9 4\nabcd",                          /* does not inflate */
+        "download 1 3 0 3 9 5 0 0 0 0 0\n"}; /* confirms what was never made */
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *const texts[] = {"download 1 1 0 1 9 0 0 0 0 12 0\n1 0 1 3 0 0 ",
+                                     "download 1 2 0 2 9 0 0 0 0 12 0\n2 0 1 3 0 0 ", bad[i],
+                                     "download 1 4 0 4 9 0 0 0 0 12 0\n4 0 1 3 0 0 "};
+        const sl_client_event *error = NULL;
+        size_t calls;
+        rig_free(rig);
+        rig_init(rig);
+        rig_start(rig, "/test", true);
+        rig_bind_new(rig);
+        rig_forget(rig);
+        give_together(rig, texts, 4, &calls);
+        assert_int_equal(sl_client_history_cursors(rig->file.history)->dl_sv, 2);
+        assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, &error), 1);
+        assert_int_equal(error->error.code, i == 0 ? 212 : 103);
+    }
+}
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(downloads_that_come_together_are_one_commit),
+        T(a_bad_download_among_others_spoils_only_what_follows),
         T(first_connect_binds_idents_and_marks),
         T(uploads_wait_for_the_first_mark),
         T(a_local_change_is_uploaded_confirmed_and_forgotten),
