@@ -1,6 +1,7 @@
 /* client.c - the userdata of client connections and their sessions. Sockets are the Lua half's: it
  * opens and closes them as events ask, hands messages in and takes messages out. Times are seconds.
  */
+#include "lua/client.h"
 #include "history/client_reset.h"
 #include "lua/core.h"
 #include "lua/realm.h"
@@ -9,23 +10,8 @@
 #include "protocol/errors.h"
 #include "session/client_session.h"
 
-/* Invariants: every session of `connection` that Lua holds is in the list `sessions`; a session's
- * `session` is NULL once it has ended, and then it is in no list and its realm does not know it. */
-typedef struct lua_session lua_session;
-
-typedef struct lua_connection {
-    sl_lua_head head;
-    sl_client_connection *connection;
-    lua_session *sessions;
-} lua_connection;
-
-struct lua_session {
-    sl_lua_head head;
-    sl_client_session *session;
-    lua_connection *owner;
-    sl_lua_realm *realm;
-    lua_session *next;
-};
+typedef sl_lua_client_session lua_session;
+typedef sl_lua_client_connection lua_connection;
 
 /* ---- sessions: lifetime ---------------------------------------------------------------------- */
 
@@ -59,6 +45,9 @@ static void realm_detaches(sl_lua_realm *realm) {
 static void connection_close(lua_State *L, void *self) {
     (void)L;
     lua_connection *connection = self;
+    sl_lua_client_detach(connection);
+    sl_buf_free(&connection->inbox);
+    sl_buf_free(&connection->out);
     while (connection->sessions)
         forget_session(connection->sessions);
     sl_client_connection_free(connection->connection);
@@ -175,6 +164,13 @@ static int session_may_transact(lua_State *L) {
     return 1;
 }
 
+/* session:mute(integrated, progress): no events of these kinds any more, or again */
+static int session_mute(lua_State *L) {
+    sl_client_session_mute(check_session(L)->session, sl_lua_opt_bool(L, 2, false),
+                           sl_lua_opt_bool(L, 3, false));
+    return 0;
+}
+
 /* session:state() -> "unbound", "binding", "active", ..., "closed" */
 static int session_state(lua_State *L) {
     const lua_session *self = sl_lua_check(L, 1, &session_type);
@@ -195,6 +191,7 @@ static const luaL_Reg session_methods[] = {{"pause", session_pause},
                                            {"restart", session_restart},
                                            {"wait_upload", session_wait_upload},
                                            {"wait_download", session_wait_download},
+                                           {"mute", session_mute},
                                            {"install_state", session_install_state},
                                            {"transact", session_transact},
                                            {"forget_transact", session_forget_transact},
@@ -206,12 +203,12 @@ static const luaL_Reg session_methods[] = {{"pause", session_pause},
 /* ---- connections: lifetime ------------------------------------------------------------------- */
 
 static const luaL_Reg connection_methods[];
-static const sl_lua_type connection_type = {"syncline.core.client_connection",
-                                            sizeof(lua_connection), connection_close,
-                                            connection_methods, NULL};
+const sl_lua_type sl_lua_client_connection_type = {"syncline.core.client_connection",
+                                                   sizeof(lua_connection), connection_close,
+                                                   connection_methods, NULL};
 
 static lua_connection *check_connection(lua_State *L) {
-    return sl_lua_check(L, 1, &connection_type);
+    return sl_lua_check(L, 1, &sl_lua_client_connection_type);
 }
 
 static uint64_t check_attempt(lua_State *L) {
@@ -246,7 +243,9 @@ static int client_connection(lua_State *L) {
     options.pong_timeout_ms = option_ms(L, "pong_timeout");
     options.fast_reconnect_ms = option_ms(L, "fast_reconnect");
     options.max_inflated = (uint64_t)sl_lua_option_int(L, 1, "max_inflated", 0, INT64_MAX, 0);
-    lua_connection *self = sl_lua_new(L, &connection_type);
+    lua_connection *self = sl_lua_new(L, &sl_lua_client_connection_type);
+    sl_buf_init(&self->inbox, NULL);
+    sl_buf_init(&self->out, NULL);
     self->connection = sl_client_connection_new(&options, &st);
     if (self->connection) return 1;
     self->head.closed = true;
@@ -357,34 +356,18 @@ static int connection_receive_text(lua_State *L) {
                 &st);
 }
 
-/* A message on its way to Lua; Lua frees it whatever happens. */
-typedef struct message_box {
-    sl_lua_head head;
-    sl_buf buf;
-} message_box;
-
-static void message_box_close(lua_State *L, void *self) {
-    (void)L;
-    sl_buf_free(&((message_box *)self)->buf);
-}
-
-static const sl_lua_type message_box_type = {"syncline.core.client_message", sizeof(message_box),
-                                             message_box_close, NULL, NULL};
-
 /* connection:send() -> the next message, or false if there is nothing to send now; or nil, message,
  * code */
 static int connection_send(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
     lua_connection *self = check_connection(L);
     bool any = false;
-    message_box *box = sl_lua_new(L, &message_box_type);
-    sl_buf_init(&box->buf, NULL);
-    bool ok = sl_client_connection_send(self->connection, &box->buf, &any, &st);
+    sl_buf_clear(&self->out);
+    bool ok = sl_client_connection_send(self->connection, &self->out, &any, &st);
     if (ok && any)
-        lua_pushlstring(L, box->buf.data, box->buf.size);
+        lua_pushlstring(L, self->out.data, self->out.size);
     else
         lua_pushboolean(L, 0);
-    sl_buf_free(&box->buf);
     return ok ? 1 : sl_lua_fail_or_raise(L, &st);
 }
 
@@ -630,6 +613,11 @@ static const luaL_Reg connection_methods[] = {{"session", connection_session},
                                               {"disconnect", connection_disconnect},
                                               {"state", connection_state},
                                               {"version", connection_version},
+                                              {"attach", sl_lua_client_attach},
+                                              {"turn", sl_lua_client_turn},
+                                              {"attached", sl_lua_client_attached},
+                                              {"eager", sl_lua_client_eager},
+                                              {"traffic", sl_lua_client_traffic},
                                               {"rtt", connection_rtt},
                                               {"id", connection_id},
                                               {"features", connection_features},
@@ -685,9 +673,8 @@ int sl_lua_open_client(lua_State *L) {
                                          {"reset_finish", client_reset_finish},
                                          {"reset_pending", client_reset_pending},
                                          {NULL, NULL}};
-    sl_lua_register(L, &connection_type);
+    sl_lua_register(L, &sl_lua_client_connection_type);
     sl_lua_register(L, &session_type);
-    sl_lua_register(L, &message_box_type);
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);
     return 1;

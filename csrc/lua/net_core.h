@@ -51,6 +51,10 @@ typedef struct sl_lua_connection sl_lua_connection;
  * or taken back with NULL. */
 sl_lua_connection *sl_lua_connection_serve(lua_State *L, int index, sl_lua_sink *sink);
 void sl_lua_connection_unserve(sl_lua_connection *connection);
+/* Pushes the function that the connection's table has under `name`, and the connection; false
+ * (nothing pushed) when there is none, or it is over. */
+bool sl_lua_connection_callback(lua_State *L, const sl_lua_connection *connection,
+                                const char *name);
 /* NULL once it is over. */
 sl_websocket *sl_lua_connection_socket(const sl_lua_connection *connection);
 sl_lua_loop *sl_lua_connection_loop(const sl_lua_connection *connection);

@@ -102,7 +102,10 @@ static void on_close(void *ctx, int code, sl_str reason, const sl_status *why) {
     lua_connection *c = ctx;
     sl_lua_loop *loop = c->child.loop;
     event e = {.c = c, .name = "on_close", .data = reason, .code = code, .why = why};
+    sl_lua_sink *sink = c->sink;
     c->ws = NULL;
+    c->sink = NULL;
+    if (sink) sink->gone(sink);
     if (!loop) return;
     sl_lua_net_protect(loop, run_event, &e);
     if (loop->L) sl_lua_child_end(loop->L, &c->child);
@@ -214,6 +217,10 @@ sl_lua_connection *sl_lua_connection_serve(lua_State *L, int index, sl_lua_sink 
 
 void sl_lua_connection_unserve(sl_lua_connection *c) {
     c->sink = NULL;
+}
+
+bool sl_lua_connection_callback(lua_State *L, const sl_lua_connection *c, const char *name) {
+    return c->child.loop && sl_lua_push_callback(L, &c->child, name);
 }
 
 sl_websocket *sl_lua_connection_socket(const sl_lua_connection *c) {

@@ -405,6 +405,7 @@ bool sl_client_connection_receive_some(sl_client_connection *c, uint64_t attempt
                                        sl_status *st) {
     *done = count;
     if (!current(c, attempt) || c->state != SL_CONNECTION_CONNECTED) return true;
+    *done = 0;
     if (!sl_client_enter(c, st)) return false;
     sl_arena_reset(&c->arena);
     bool ok = true;
@@ -413,7 +414,7 @@ bool sl_client_connection_receive_some(sl_client_connection *c, uint64_t attempt
     if (*done == 0) {
         sl_arena_reset(&c->arena);
         ok = sl_client_dispatch(c, messages[0].data, messages[0].size, st);
-        *done = 1;
+        *done = ok;
     }
     sl_client_settle(c);
     return ok;

@@ -73,7 +73,8 @@ bool sl_client_connection_receive(sl_client_connection *connection, uint64_t att
                                   const void *data, size_t size, sl_status *st);
 /* The same for `count` > 0 messages that have come one after the other: deals with the first of
  * them, or with more if they are DOWNLOADs that can be integrated as one commit, and sets *done to
- * how many it was. Events come between two calls as they would between single messages. */
+ * how many it was; 0 on failure. Events come between two calls as they would between single
+ * messages. */
 bool sl_client_connection_receive_some(sl_client_connection *connection, uint64_t attempt,
                                        const sl_str *messages, size_t count, size_t *done,
                                        sl_status *st);

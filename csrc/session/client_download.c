@@ -64,11 +64,14 @@ static void report_integration(sl_client_session *s, const sl_client_integration
     c->refusals = 0;
     advance_cursor(s);
     s->check_waits = true;
-    if (result->changesets == 0 || s->mute_integrated) return;
-    sl_client_event *event = sl_client_emit(c, SL_CLIENT_INTEGRATED, s->number);
-    event->changesets = result->changesets;
-    event->changed = result->changed;
-    event->request = result->version;
+    if (result->changesets == 0) return;
+    if (!s->mute_integrated) {
+        sl_client_event *event = sl_client_emit(c, SL_CLIENT_INTEGRATED, s->number);
+        event->changesets = result->changesets;
+        event->changed = result->changed;
+        event->request = result->version;
+    }
+    sl_client_transact_overtaken(s);
 }
 
 /* A server that went back to a backup may have lost how far we had got with uploads that held no

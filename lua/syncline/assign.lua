@@ -220,7 +220,7 @@ end
 
 -- Writes `values` into an object that is there; a new one gets the defaults of what is not given.
 function fill_object(realm, object, class_name, values, is_new, policy)
-    local class = realm.classes[class_name]
+    local class = realm:present_classes()[class_name]
     if is_proxy(values) then values = assign.to_table(values) end
     if type(values) ~= "table" then
         error(("class %s: a table of values expected, got %s"):format(class_name, type(values)), 0)
@@ -287,7 +287,7 @@ local object_methods, list_methods = core.realm.object, core.realm.list
 local dictionary_methods = core.realm.dictionary
 
 function object_methods.__assign(object, name, value)
-    local class = realm_of(object).classes[object:class()]
+    local class = realm_of(object):present_classes()[object:class()]
     assign.property(object, class.by_name[name], value)
 end
 

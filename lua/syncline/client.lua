@@ -46,17 +46,16 @@ function Connection:open_socket(event)
     local handlers = {
         url = self.origin .. event.target, protocols = event.offer, tls = self.tls, headers = self.headers,
         timeout = self.connect_timeout,
-        on_open = function(_, protocol, answer)
+        on_open = function(opened, protocol, answer)
             self.core:set_features(attempt, answer["syncline-features"] or "")
             self.core:opened(attempt, protocol or "")
+            self.core:attach(opened, attempt, self.wake)
             self.is_open = true
             self:pump()
         end,
-        on_message = function(_, data)
-            self:receive(attempt, data)
-        end,
-        on_writable = function() self:pump() end,
         on_close = function(_, close_code, reason, why, why_code)
+            -- What came before the end counts.
+            while self.core:turn() do self:dispatch() end
             if self.socket == socket then
                 self.socket, self.is_open = nil, false
             end
@@ -74,49 +73,6 @@ function Connection:close_socket(event)
     if not socket or event.attempt ~= self.attempt then return end
     self.socket, self.is_open = nil, false
     socket:close(event.code)
-end
-
--- What went over the wire: messages as they are, and the same with bodies as if nothing had been
--- compressed. Both heads end with the three numbers: compressed, size before, size after.
-local function count(traffic, way, message)
-    local size = #message
-    traffic[way] = traffic[way] + size
-    local packed, before, after = message:match("^upload %d+ ([01]) (%d+) (%d+) ")
-    if not packed then packed, before, after = message:match("^download [^\n]* ([01]) (%d+) (%d+)\n") end
-    if packed == "1" then size = size + tonumber(before) - tonumber(after) end
-    traffic.uncompressed = traffic.uncompressed + size
-    traffic.messages = traffic.messages + 1
-end
-
--- A message has to wait while a program is in the middle of a write to one of the realms.
-function Connection:receive(attempt, data)
-    count(self.traffic, "received", data)
-    self.inbox[#self.inbox + 1] = { attempt, data }
-    self:pump()
-end
-
-local function writing(self)
-    for _, session in pairs(self.sessions) do
-        if session.realm:is_writing() then return true end
-    end
-    return false
-end
-
-local function read_inbox(self)
-    while #self.inbox > 0 and not writing(self) do
-        local first = table.remove(self.inbox, 1)
-        self.core:receive(first[1], first[2])
-        self:dispatch()
-    end
-end
-
-local function send(self)
-    while self.socket and self.is_open and not self.socket:full() do
-        local message = self.core:send()
-        if not message then return end
-        if not self.socket:send(message) then return end
-        count(self.traffic, "sent", message)
-    end
 end
 
 -- ---- events -----------------------------------------------------------------------------------------
@@ -211,29 +167,35 @@ function Connection:dispatch()
     end
 end
 
--- Does everything that can be done now. Called after every event and every wish; calls from inside
--- (an observer that writes, say) make it go round once more.
+-- Serialized transactions wait for much that no event tells. Whether there are any.
+local function advance(self)
+    local waiting = false
+    for _, session in pairs(self.sessions) do
+        local jobs = session.transacts -- fresh copies of a client reset have none
+        if jobs and jobs[1] then
+            transact.advance(session)
+            waiting = true
+        end
+    end
+    if waiting ~= (self.eager or false) then
+        self.eager = waiting
+        self.core:eager(waiting)
+    end
+    return waiting
+end
+
+-- Does everything that can be done now. Called after every wish, and when the core has something to tell
+-- (messages and deadlines it deals with by itself); calls from inside (an observer that writes, say) make it
+-- go round once more.
 function Connection:pump()
     if self.pumping then
         self.again = true
         return
     end
     self.pumping = true
-    local ok, problem = pcall(function()
-        repeat
-            self.again = false
-            self.core:step()
-            self:dispatch()
-            read_inbox(self)
-            for _, session in pairs(self.sessions) do
-                if session.transacts then transact.advance(session) end -- fresh copies of a client reset have none
-            end
-            send(self)
-            self:dispatch()
-        until not self.again
-    end)
+    local ok, problem = pcall(self.cycle)
     self.pumping = false
-    local timeout = not self.closed and self.core:timeout()
+    local timeout = not self.closed and not self.core:attached() and self.core:timeout()
     if not timeout then
         if self.timer then self.timer:stop() end
     elseif self.timer then
@@ -262,11 +224,22 @@ end
 
 local function new_connection(options)
     local self = setmetatable({
-        key = options.key, origin = options.origin, tls = options.tls, route = options.route, sessions = {}, inbox = {},
+        key = options.key, origin = options.origin, tls = options.tls, route = options.route, sessions = {},
         token_provider = options.token_provider, headers = options.headers, connect_timeout = options.connect_timeout,
         on_log_out = options.on_log_out, location_provider = options.location_provider,
-        traffic = { sent = 0, received = 0, uncompressed = 0, messages = 0 },
     }, Connection)
+    self.wake = function() self:pump() end
+    self.cycle = function()
+        repeat
+            self.again = false
+            self.core:step()
+            self:dispatch()
+            while self.core:turn() do self:dispatch() end
+            if advance(self) then
+                while self.core:turn() do self:dispatch() end
+            end
+        until not self.again
+    end
     local message, code
     self.core, message, code = core.client.connection({
         route = options.route, token = options.token or "", route_verified = options.route_verified,
@@ -388,6 +361,7 @@ function client.attach(realm, options)
     })
     connection.sessions[session:number()] = self
     realm.session = self
+    self:listen()
     self:watch_reset()
     connection:pump()
     return self

@@ -296,7 +296,7 @@ end
 ---@return string|number|nil code
 function exchange.import(realm, class_name, documents, options)
     options = options or {}
-    local class, later = realm.classes[class_name], {}
+    local class, later = realm:present_classes()[class_name], {}
     if not class then return nil, ("there is no class '%s'"):format(tostring(class_name)), "usage" end
     local count, linked, more = 0, 0, true
     local function create()
@@ -378,7 +378,7 @@ end
 ---@return table document
 ---@return string[] names
 function exchange.document(object)
-    local classes = object:anchor().realm.classes
+    local classes = object:anchor().realm:present_classes()
     local class, plain = classes[object:class()], assign.to_table(object)
     local out, names = {}, {}
     if class.key then

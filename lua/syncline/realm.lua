@@ -153,6 +153,7 @@ function Realm._attempt(self, fn, ...)
     if ok then return true, out end
     self.handle:rollback()
     refresh_classes(self)
+    if self.session then self.session:nudge() end -- messages may have waited
     local problem = out[1]
     if problem == CANCELLED then return nil, "the write was cancelled", "cancelled" end
     if is_error_object(problem) then return nil, problem.message, problem.code end
@@ -230,9 +231,14 @@ function Realm:is_writing()
     return self.handle:writing()
 end
 
-local function class_of(self, name, level)
+-- The schema by name as it is now: downloads change it, too.
+function Realm:present_classes()
     if self.handle:schema_version() ~= self.schema_seen then refresh_classes(self) end
-    local class = self.classes[name]
+    return self.classes
+end
+
+local function class_of(self, name, level)
+    local class = self:present_classes()[name]
     if not class then error(("there is no class '%s'"):format(tostring(name)), level + 1) end
     return class
 end
@@ -333,6 +339,7 @@ end
 function Realm:observe(fn)
     local observer = setmetatable({ realm = self, fn = fn }, Observer)
     self.observers[#self.observers + 1] = observer
+    if self.session then self.session:listen() end
     return observer
 end
 
@@ -346,6 +353,7 @@ function Observer:stop()
                 if j ~= i then rest[#rest + 1] = other end
             end
             self.realm.observers = rest -- a round of notifications that is under way keeps its own list
+            if self.realm.session then self.realm.session:listen() end
             return
         end
     end
@@ -361,7 +369,7 @@ end
 function Realm:notify()
     if #self.observers == 0 then
         -- Listing what changed would cost more than the change.
-        if self.handle:schema_version() ~= self.schema_seen then refresh_classes(self) end
+        self:present_classes()
         return
     end
     local changes, schema_changed = self.handle:changes()

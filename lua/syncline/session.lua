@@ -149,7 +149,7 @@ end
 ---`sent`, `received`, `uncompressed` (both, had nothing been compressed), and the number of `messages`.
 ---@return table
 function Session:traffic()
-    return self.connection.traffic
+    return self.connection.core:traffic()
 end
 
 ---Calls `fn(progress)` whenever the progress changes; returns a function that ends it.
@@ -158,7 +158,16 @@ end
 function Session:observe_progress(fn)
     local observers = self.progress_observers
     observers[fn] = true
-    return function() observers[fn] = nil end
+    self:listen()
+    return function()
+        observers[fn] = nil
+        self:listen()
+    end
+end
+
+-- Events that nobody hears of are not made.
+function Session:listen()
+    if self.core then self.core:mute(#self.realm.observers == 0, next(self.progress_observers) == nil) end
 end
 
 ---Goes on with another access token.
