@@ -32,10 +32,11 @@ static bool load_care(sl_server_history *h, sl_status *st) {
 static bool load_state(sl_server_history *h, sl_status *st) {
     const sl_store_vtbl *v = h->store->vtbl;
     uint64_t first = 0, last = 0;
-    int64_t level = 0, next = 0;
+    int64_t level = 0, next = 0, schema = 0;
     if (!v->entry_range(h->store, &first, &last, st) ||
         !v->meta_get_int(h->store, SL_META_LEVEL, &level, st) ||
-        !v->meta_get_int(h->store, SL_META_NEXT_IDENT, &next, st))
+        !v->meta_get_int(h->store, SL_META_NEXT_IDENT, &next, st) ||
+        !v->meta_get_int(h->store, SL_META_SCHEMA, &schema, st))
         return false;
     h->now.level = level > SL_FEATURE_LEVEL_BASE ? (int)level : SL_FEATURE_LEVEL_BASE;
     h->now.next_ident = next ? (uint64_t)next : SL_FIRST_CLIENT_IDENT;
@@ -47,6 +48,7 @@ static bool load_state(sl_server_history *h, sl_status *st) {
     h->now.version = last;
     h->now.salt = entry.salt;
     h->now.size = entry.cumulative_size;
+    h->now.schema = schema ? (uint64_t)schema : last;
     return true;
 }
 

@@ -5,12 +5,14 @@
 #include "history/entry_cache.h"
 #include "history/feature_level.h"
 #include "history/gaps.h"
+#include "history/schema_part.h"
 #include "history/server_history.h"
 
 /* Named facts in the store. */
 #define SL_META_LEVEL      "server.feature_level"
 #define SL_META_NEXT_IDENT "server.next_ident"
 #define SL_META_INDIRECT   "server.indirect_clients"
+#define SL_META_SCHEMA     "server.schema_version"
 #define SL_META_COMPACTED  "server.compacted_until"
 #define SL_META_GAPS       "server.empty_entries"
 /* The first entry whose size the sums do not follow yet; 0 = all is right. */
@@ -22,6 +24,7 @@ typedef struct sl_server_numbers {
     int64_t salt; /* of `version` */
     uint64_t size;
     uint64_t next_ident;
+    uint64_t schema; /* no later version touches the schema */
     int level;
 } sl_server_numbers;
 
@@ -69,7 +72,9 @@ void sl_server_history_note_level(sl_server_history *history, const sl_changeset
                                   uint64_t *level_of_author);
 /* Milliseconds since 2015; SL_ERR_USAGE "CLOCK" if the wall clock stands before that. */
 bool sl_server_history_now(const sl_server_history *history, uint64_t *now, sl_status *st);
-/* Appends a history entry to the unit: version, salt and cumulative size are filled in. */
-bool sl_server_history_append(sl_server_history *history, sl_history_entry *entry, sl_status *st);
+/* Appends a history entry to the unit: version, salt and cumulative size are filled in. `cs` is its
+ * changeset. */
+bool sl_server_history_append(sl_server_history *history, sl_history_entry *entry,
+                              const sl_changeset *cs, sl_status *st);
 
 #endif

@@ -100,12 +100,12 @@ static bool read_all(integration *in, const sl_server_upload *upload, sl_status 
     return true;
 }
 
-static bool open_window(integration *in, sl_status *st) {
+static bool open_window(integration *in, uint64_t last, sl_status *st) {
     sl_window_options options = {.alloc = in->history->alloc,
                                  .store = in->history->store,
                                  .peer = in->row.ident,
                                  .self = SL_SERVER_FILE_IDENT,
-                                 .last = in->history->unit.version,
+                                 .last = last,
                                  .takes_part = takes_part,
                                  .ctx = in,
                                  .scan = sl_server_history_scan_full,
@@ -143,7 +143,7 @@ static bool append_one(integration *in, size_t i, sl_status *st) {
                               .changeset = bytes,
                               .original = in->history->keep_originals && !same ? from->changeset
                                                                                : SL_STR("")};
-    return sl_server_history_append(in->history, &entry, st);
+    return sl_server_history_append(in->history, &entry, &in->batch[i].changeset, st);
 }
 
 /* Consecutive changesets with the same base are merged in one go (3-transform.md, 1.8). */
@@ -157,16 +157,30 @@ static bool merge_range(integration *in, size_t first, size_t count, sl_status *
     return true;
 }
 
-static bool merge_all(integration *in, sl_status *st) {
-    if (in->count == 0) return true;
-    if (!open_window(in, st)) return false;
-    for (size_t first = 0, end; first < in->count; first = end) {
+/* Merges batch[first .. end) with what the client had not seen up to version `last`. */
+static bool merge_part(integration *in, size_t first, size_t end, uint64_t last, sl_status *st) {
+    if (first == end) return true;
+    if (!open_window(in, last, st)) return false;
+    for (size_t next; first < end; first = next) {
         uint64_t base = in->batch[first].entry->server_version;
-        for (end = first + 1; end < in->count; end++)
-            if (in->batch[end].entry->server_version != base) break;
-        if (!merge_range(in, first, end - first, st)) return false;
+        for (next = first + 1; next < end; next++)
+            if (in->batch[next].entry->server_version != base) break;
+        if (!merge_range(in, first, next - first, st)) return false;
     }
-    return sl_window_store(in->window, st);
+    if (!sl_window_store(in->window, st)) return false;
+    sl_window_free(in->window);
+    in->window = NULL;
+    return true;
+}
+
+/* What only adds to the schema meets nothing after the last version that touches it. */
+static bool merge_all(integration *in, sl_status *st) {
+    const sl_server_numbers before = in->history->unit;
+    size_t adds = 0;
+    while (adds < in->count && sl_changeset_only_adds_schema(&in->batch[adds].changeset))
+        adds++;
+    return merge_part(in, 0, adds, before.schema, st) &&
+           merge_part(in, adds, in->count, before.version, st);
 }
 
 static bool store_progress(integration *in, const sl_server_upload *upload, sl_status *st) {

@@ -117,7 +117,7 @@ static bool integrate(sl_server_history *h, const sl_server_transact *request,
         return false;
     if (!sl_realm_apply(h->realm, cs, &inner))
         return sl_server_history_blame(st, &inner, request->client_version);
-    if (!sl_server_history_append(h, &entry, st)) return false;
+    if (!sl_server_history_append(h, &entry, cs, st)) return false;
     verdict->version = verdict->seen = entry.version;
     verdict->salt = entry.salt;
     verdict->timestamp = entry.origin_timestamp;

@@ -48,7 +48,8 @@ void sl_server_history_rollback(sl_server_history *h) {
     forget_unit(h);
 }
 
-bool sl_server_history_append(sl_server_history *h, sl_history_entry *entry, sl_status *st) {
+bool sl_server_history_append(sl_server_history *h, sl_history_entry *entry, const sl_changeset *cs,
+                              sl_status *st) {
     entry->version = h->unit.version + 1;
     entry->salt = sl_env_salt(h->env);
     entry->cumulative_size = h->unit.size + entry->changeset.size;
@@ -59,6 +60,7 @@ bool sl_server_history_append(sl_server_history *h, sl_history_entry *entry, sl_
     h->unit.version = entry->version;
     h->unit.salt = entry->salt;
     h->unit.size = entry->cumulative_size;
+    if (sl_changeset_touches_schema(cs)) h->unit.schema = entry->version;
     return true;
 }
 
@@ -81,13 +83,16 @@ static bool append_recorded(sl_server_history *h, sl_status *st) {
     sl_history_entry entry = {.origin_timestamp = now,
                               .changeset = sl_str_of(h->encoded.data, h->encoded.size),
                               .original = SL_STR("")};
-    return sl_server_history_append(h, &entry, st);
+    return sl_server_history_append(h, &entry, &h->recorded, st);
 }
 
 static bool store_numbers(sl_server_history *h, sl_status *st) {
     const sl_store_vtbl *v = h->store->vtbl;
     if (h->unit.level != h->now.level &&
         !v->meta_put_int(h->store, SL_META_LEVEL, h->unit.level, st))
+        return false;
+    if (h->unit.schema != h->now.schema &&
+        !v->meta_put_int(h->store, SL_META_SCHEMA, (int64_t)h->unit.schema, st))
         return false;
     return h->unit.next_ident == h->now.next_ident ||
            v->meta_put_int(h->store, SL_META_NEXT_IDENT, (int64_t)h->unit.next_ident, st);
