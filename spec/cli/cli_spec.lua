@@ -87,6 +87,25 @@ describe("the command line", function()
         end
     end)
 
+    it("exports the objects that conditions describe", function()
+        assert.equal(0, (import(LINES)))
+        local function ids(conditions)
+            local status, out, err = syncline(("export --path %s/x.realm --class Person --where '%s'"):format(folder, conditions))
+            local found = {}
+            for id in out:gmatch('"_id":(%d+)') do found[#found + 1] = id end
+            return status, table.concat(found, " "), err
+        end
+        assert.equal("2 3", select(2, ids('{"_id": [">=", 2]}')))
+        assert.equal("1", select(2, ids('{"name": "Ada"}')))
+        assert.equal("3", select(2, ids('{"name": [["contains", ","], ["~=", null]]}')))
+        for conditions, text in pairs({ ["{}"] = "at least one condition", ["[1]"] = "name of a property", ["{"] = "invalid JSON",
+            ['{"nose": 1}'] = "no such property" }) do
+            local status, _, err = ids(conditions)
+            assert.equal(2, status)
+            assert.matches(text, err, 1, true)
+        end
+    end)
+
     it("stops at the first document that does not fit, and says which", function()
         assert.equal(0, (import(LINES)))
         local status, _, err = import([[{"_id":9,"name":"x"}]] .. "\n" .. [[{"_id":10,"name":5}]] .. "\n")

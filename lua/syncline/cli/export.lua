@@ -1,7 +1,17 @@
 -- syncline export: the objects of a class as documents.
 
 local common = require("syncline.cli.common")
+local core = require("syncline.core")
 local exchange = require("syncline.exchange")
+
+-- The objects that fulfil conditions written as Extended JSON: {"age": [">=", 18], "name": "Ann"}.
+local function refine(objects, text)
+    local conditions, message = core.ejson.decode(text)
+    if type(conditions) ~= "table" then common.misuse("--where: %s", message or "a JSON object expected") end
+    local ok, found = pcall(function() return objects:where(conditions) end)
+    if not ok then common.misuse("--where: %s", (tostring(found):gsub("^[^\n]-:%d+: ", ""):gsub("^where: ", ""))) end
+    return found
+end
 
 return {
     name = "export",
@@ -10,6 +20,7 @@ return {
     options = {
         { name = "path", value = "REALM", help = "the realm file" },
         { name = "class", value = "NAME", help = "the class" },
+        { name = "where", value = "JSON", help = "only objects like this: '{\"name\": \"Ann\", \"age\": [\">=\", 18]}' (doc/database.md)" },
         { name = "format", value = "FORMAT", help = "jsonl, csv or ejson (default: by the file's name, else jsonl)" },
     },
     run = function(given)
@@ -20,8 +31,10 @@ return {
         if not realm.classes[given.class] then
             common.fail("%s has no class '%s'", given.path, given.class)
         end
+        local objects = realm:objects(given.class)
+        if given.where then objects = refine(objects, given.where) end
         local file, ours = common.open_file(given[1], "w")
-        local count = exchange.export(realm:objects(given.class), file, format)
+        local count = exchange.export(objects, file, format)
         if ours then file:close() else file:flush() end
         realm:close()
         io.stderr:write(("%d objects exported from %s\n"):format(count, given.class))
