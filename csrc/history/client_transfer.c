@@ -76,6 +76,10 @@ bool sl_client_transfer_forget(sl_client_history *h, sl_status *st) {
     return t.version == 0 || write_note(h, &(sl_client_transfer){0}, st);
 }
 
+static bool is_damage(const sl_status *why) {
+    return why->cls == SL_ERR_STORAGE && strcmp(why->id, "DAMAGED") == 0;
+}
+
 /* ---- receiving ------------------------------------------------------------------------------- */
 
 static bool violation(sl_status *st, const char *what) {
@@ -147,7 +151,7 @@ bool sl_client_transfer_receive(sl_client_history *h, sl_client_transfer *t,
         *t = next;
         return true;
     }
-    if (why.cls == SL_ERR_PROTOCOL) {
+    if (why.cls == SL_ERR_PROTOCOL || is_damage(&why)) {
         sl_status ignored = SL_STATUS_INIT;
         *t = (sl_client_transfer){0};
         sl_client_transfer_forget(h, &ignored);
@@ -200,7 +204,7 @@ bool sl_client_transfer_finish(sl_client_history *h, const sl_client_transfer *t
         store->vtbl->close(store);
     }
     if (ok) return true;
-    if (why.cls == SL_ERR_STORAGE && strcmp(why.id, "DAMAGED") == 0) {
+    if (is_damage(&why)) {
         sl_status ignored = SL_STATUS_INIT;
         sl_client_transfer_forget(h, &ignored);
     }

@@ -32,8 +32,9 @@ bool sl_client_transfer_load(sl_client_history *history, sl_client_transfer *tra
 
 /* Takes one STATE with segments in. `expected`: *transfer is what the server was asked to go on
  * from, or what the message before left. Fails with SL_ERR_PROTOCOL if the message does not go on
- * there, or for a segment that cannot be (what has come is then forgotten), with SL_ERR_USAGE while
- * a write is open, SL_ERR_STORAGE or SL_ERR_MEMORY. Complete when offset equals max. */
+ * there, with SL_ERR_STORAGE "DAMAGED" for a segment that cannot be (in both cases what has come is
+ * forgotten), with SL_ERR_USAGE while a write is open, SL_ERR_STORAGE or SL_ERR_MEMORY. Complete
+ * when offset equals max. */
 bool sl_client_transfer_receive(sl_client_history *history, sl_client_transfer *transfer,
                                 const sl_msg_state *msg, sl_status *st);
 

@@ -8,7 +8,9 @@ enum { HISTORY_SCHEMA = 1 };
 
 bool sl_client_transfer_due(sl_client_session *s) {
     sl_client_binding *b = &s->binding;
-    if (!s->want_state || b->state_over) return false;
+    if (b->state_over) return false;
+    if (b->state_sent) return true; /* IDENT has to wait for the last STATE in any case */
+    if (!s->want_state) return false;
     bool can = sl_client_connection_features(s->connection) & SL_FEATURE_STATE;
     if (can && sl_client_transfer_possible(s->history)) return true;
     b->state_over = true;
@@ -21,11 +23,10 @@ static void report(sl_client_session *s) {
     event->total = s->transfer.max;
 }
 
-/* The state is no good. The history will do. */
+/* The state is no good. The history will do, after the rest of the state has gone by. */
 static void fall_back(sl_client_session *s, const sl_status *why) {
     sl_client_error error;
     s->want_state = false;
-    s->binding.state_over = true;
     sl_client_error_init(&error, why->cls, 0);
     error.name = "state not usable";
     error.advice = "The copy of the file that the server sent could not be used, so its history is "
@@ -35,6 +36,10 @@ static void fall_back(sl_client_session *s, const sl_status *why) {
     sl_client_error_text(&error, sl_str_c(why->message));
     sl_client_event *event = sl_client_emit(s->connection, SL_CLIENT_ERROR, s->number);
     event->error = error;
+}
+
+static bool is_damage(const sl_status *why) {
+    return why->cls == SL_ERR_STORAGE && strcmp(why->id, "DAMAGED") == 0;
 }
 
 static bool finish(sl_client_session *s, sl_status *st) {
@@ -47,8 +52,9 @@ static bool finish(sl_client_session *s, sl_status *st) {
         sl_client_emit(s->connection, SL_CLIENT_STATE_READY, s->number);
         return true;
     }
-    if (why.cls == SL_ERR_STORAGE && strcmp(why.id, "DAMAGED") == 0) {
+    if (is_damage(&why)) {
         fall_back(s, &why);
+        s->binding.state_over = true;
         return true;
     }
     return sl_client_binding_absorb(s, &why, st);
@@ -95,18 +101,17 @@ bool sl_client_transfer_take(sl_client_session *s, const sl_msg_state *msg, sl_s
                        "finish the open write transaction before messages of "
                        "the server are handed in");
     if (msg->server_version == 0) return receive_none(s, msg, st);
-    if (!sl_client_transfer_possible(s->history)) {
-        /* Somebody wrote into the file meanwhile: what was written goes before. */
+    /* Somebody may have written into the file meanwhile, and that goes before. */
+    if (!s->want_state || !sl_client_transfer_possible(s->history)) {
         b->state_over = msg->end_offset == msg->max_offset;
         return true;
     }
     sl_status why = SL_STATUS_INIT;
     if (!sl_client_transfer_receive(s->history, &s->transfer, msg, &why)) {
-        if (why.cls != SL_ERR_STORAGE) {
-            if (st) *st = why;
-            return false;
-        }
-        return sl_client_binding_absorb(s, &why, st);
+        if (!is_damage(&why)) return sl_client_binding_absorb(s, &why, st);
+        fall_back(s, &why);
+        b->state_over = msg->end_offset == msg->max_offset;
+        return true;
     }
     report(s);
     return s->transfer.offset < s->transfer.max || finish(s, st);

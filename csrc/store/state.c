@@ -42,7 +42,7 @@ bool sl_state_pack(sl_buf *out, sl_str blocks, sl_status *st) {
 }
 
 static bool refuse(sl_status *st, const char *what) {
-    return sl_fail_code(st, SL_ERR_PROTOCOL, 103, "a segment of the state %s", what);
+    return sl_fail(st, SL_ERR_STORAGE, "DAMAGED", "a segment of the state %s", what);
 }
 
 static uint32_t read_size(const char *data) {

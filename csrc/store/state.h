@@ -82,8 +82,8 @@ typedef struct sl_state_store {
 /* Appends one segment with `blocks`, 1 to 64 of them. SL_ERR_MEMORY. */
 bool sl_state_pack(sl_buf *out, sl_str blocks, sl_status *st);
 /* Takes the first segment off `segments` and inflates it into `blocks` (room for
- * SL_STATE_SEGMENT_BYTES), of which it fills *size octets. Fails with SL_ERR_PROTOCOL for anything
- * that is no segment, or SL_ERR_MEMORY. `alloc`: NULL = heap. */
+ * SL_STATE_SEGMENT_BYTES), of which it fills *size octets. Fails with SL_ERR_STORAGE "DAMAGED" for
+ * anything that is no segment, or with SL_ERR_MEMORY. `alloc`: NULL = heap. */
 bool sl_state_unpack(const sl_alloc *alloc, sl_str *segments, char *blocks, size_t *size,
                      sl_status *st);
 

@@ -409,13 +409,13 @@ static void a_segment_is_checked(void **state) {
         if (good != cases[i].good) fail_msg("case %zu: %s", i, status.message);
         if (good) assert_int_equal(size, cases[i].plain);
         if (good) assert_int_equal(left.size, 0);
-        if (!good) assert_int_equal(status.cls, SL_ERR_PROTOCOL);
+        if (!good) assert_string_equal(status.id, "DAMAGED");
         free(out);
     }
     for (size_t size = 0; size < 4; size++) {
         sl_str left = sl_str_of("\0\0\0", size);
         size_t made;
-        FAILS(SL_ERR_PROTOCOL, sl_state_unpack(NULL, &left, blocks, &made, st));
+        FAILS(SL_ERR_STORAGE, sl_state_unpack(NULL, &left, blocks, &made, st));
     }
     free(blocks);
 }
