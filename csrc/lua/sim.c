@@ -138,6 +138,7 @@ static int sim_new(lua_State *L) {
                               .clients =
                                   (int)sl_lua_option_int(L, 1, "clients", 1, SL_SIM_MAX_CLIENTS, 2),
                               .fast_commits = sl_lua_option_bool(L, 1, "fast_commits", false),
+                              .state_transfer = sl_lua_option_bool(L, 1, "state_transfer", false),
                               .reset = check_reset(L),
                               .log = sl_lua_option_bool(L, 1, "log", false) ? on_log : NULL,
                               .error = on_error,
@@ -263,6 +264,15 @@ static int sim_crash(lua_State *L) {
     return leave(L, self, sl_sim_crash(self->sim, who, kind, down, &st), &st);
 }
 
+/* sim:renew(client, seconds it is down) */
+static int sim_renew(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    int client = check_client(L, check(L), 2);
+    int64_t down = lua_isnoneornil(L, 3) ? 0 : milliseconds(L, 3, MOST_SECONDS);
+    lua_sim *self = enter(L);
+    return leave(L, self, sl_sim_renew(self->sim, client, down, &st), &st);
+}
+
 /* sim:set_clock(who, seconds) */
 static int sim_set_clock(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
@@ -347,13 +357,14 @@ static int sim_state(lua_State *L) {
     return ok ? 1 : sl_lua_fail(L, &st);
 }
 
-/* sim:info(client) -> session state, client resets so far */
+/* sim:info(client) -> session state, client resets and states received so far */
 static int sim_info(lua_State *L) {
     const lua_sim *self = check(L);
     int client = check_client(L, self, 2);
     lua_pushstring(L, sl_sim_session_state(self->sim, client));
     sl_lua_push_int(L, (int64_t)sl_sim_resets(self->sim, client));
-    return 2;
+    sl_lua_push_int(L, (int64_t)sl_sim_states(self->sim, client));
+    return 3;
 }
 
 /* sim:realm(client) -> a new handle of the client's realm; nil while it is down or has one */
@@ -404,6 +415,7 @@ static const luaL_Reg sim_methods[] = {{"advance", sim_advance},
                                        {"cut", sim_cut},
                                        {"pause", sim_pause},
                                        {"crash", sim_crash},
+                                       {"renew", sim_renew},
                                        {"set_clock", sim_set_clock},
                                        {"limit_disk", sim_limit_disk},
                                        {"set_link", sim_set_link},

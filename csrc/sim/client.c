@@ -11,7 +11,9 @@ static bool open_session(sl_sim_client *client, sl_status *st) {
                                                .env = &client->clock.env,
                                                .route = SL_STR("/realm-sync"),
                                                .route_verified = true};
-    sl_client_session_options session = {.path = PARTITION, .paused = client->paused};
+    sl_client_session_options session = {.path = PARTITION,
+                                         .paused = client->paused,
+                                         .state_transfer = client->sim->options.state_transfer};
     client->connection = sl_client_connection_new(&connection, st);
     if (!client->connection) return false;
     client->session =
@@ -19,14 +21,19 @@ static bool open_session(sl_sim_client *client, sl_status *st) {
     return client->session != NULL;
 }
 
-void sl_sim_client_start(sl_sim_client *client) {
+static bool open_file(sl_sim_client *client, sl_status *st) {
     sl_sim *sim = client->sim;
-    sl_status st = SL_STATUS_INIT;
     sl_client_history_options history = {.alloc = sim->options.alloc,
                                          .env = &client->clock.env,
                                          .fast_commits = sim->options.fast_commits};
+    return sl_sim_file_open(&client->file, &sim->options, &history, client->number, st);
+}
+
+void sl_sim_client_start(sl_sim_client *client) {
+    sl_sim *sim = client->sim;
+    sl_status st = SL_STATUS_INIT;
     client->starts_at = SL_SIM_NEVER;
-    if (!sl_sim_file_open(&client->file, &sim->options, &history, client->number, &st)) {
+    if (!open_file(client, &st)) {
         sl_sim_log(sim, "client %d: its file does not open: %s", client->number, st.message);
         if (st.cls == SL_ERR_MEMORY) sl_sim_break(sim, &st);
         client->starts_at = sim->now + 1000;
@@ -99,6 +106,34 @@ static void on_error(sl_sim_client *client, const sl_client_event *event) {
     if (error->client_reset && (own || fresh)) sl_sim_reset_begin(client, error);
 }
 
+/* The state that came takes the place of the file. A storage that fails in the middle ends the
+ * process, as it would in an app. */
+static void install_state(sl_sim_client *client) {
+    sl_sim *sim = client->sim;
+    sl_status st = SL_STATUS_INIT;
+    if (sim->options.closing) sim->options.closing(sim->options.ctx, client->number);
+    sl_sim_file_close(&client->file);
+    if (!sl_memory_state_install(client->file.disk)) {
+        sl_fail(&st, SL_ERR_INTERNAL, "", "client %d: there is no state to install",
+                client->number);
+        sl_sim_break(sim, &st);
+        return;
+    }
+    client->states++;
+    sl_sim_log(sim, "client %d: the state is in place", client->number);
+    if (!open_file(client, &st)) {
+        if (st.cls == SL_ERR_MEMORY) sl_sim_break(sim, &st);
+        sl_sim_client_stop(client, SL_CRASH_PROCESS, sim->now + 1000);
+        return;
+    }
+    if (!sl_client_session_adopt(client->session, client->file.history, &st)) {
+        sl_sim_break(sim, &st);
+        return;
+    }
+    if (sim->options.opened)
+        sim->options.opened(sim->options.ctx, client->number, client->file.history);
+}
+
 static void on_event(sl_sim_client *client, const sl_client_event *event) {
     sl_sim *sim = client->sim;
     switch (event->type) {
@@ -121,6 +156,9 @@ static void on_event(sl_sim_client *client, const sl_client_event *event) {
         break;
     case SL_CLIENT_TRANSACTED:
         on_transacted(client, event->request, (sl_transact_outcome)event->code);
+        break;
+    case SL_CLIENT_STATE_READY:
+        install_state(client);
         break;
     case SL_CLIENT_WAIT_DONE:
         sl_sim_reset_event(client, event);

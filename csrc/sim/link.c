@@ -103,6 +103,7 @@ static void open_link(sl_sim_link *link) {
                                             .host = &sim->host,
                                             .ctx = link,
                                             .dialect = {link->version, false},
+                                            .max_download = sim->options.state_transfer ? 4000 : 0,
                                             .authenticated = true};
     link->peer = sl_server_connection_new(&options, &st);
     char token[64];

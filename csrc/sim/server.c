@@ -31,18 +31,29 @@ static void on_work(void *ctx, sl_server_file *file) {
     if (soon < sim->works_at) sim->works_at = soon;
 }
 
+static void on_state(void *ctx, sl_server_file *file) {
+    sl_sim *sim = ctx;
+    (void)file;
+    sim->makes_at = sl_sim_soon(sim);
+}
+
 /* ---- starting and stopping ------------------------------------------------------------------- */
 
 void sl_sim_server_start(sl_sim *sim) {
     sl_status st = SL_STATUS_INIT;
     sl_store *store = NULL;
     sim->server_starts_at = SL_SIM_NEVER;
-    sim->works_at = sim->cares_at = SL_SIM_NEVER;
+    sim->works_at = sim->cares_at = sim->makes_at = SL_SIM_NEVER;
     sim->host.open = open_file;
     sim->host.release = release_file;
     sim->host.trouble = trouble;
-    sl_server_file_options options = {
-        .alloc = sim->options.alloc, .env = &sim->clock.env, .on_work = on_work, .ctx = sim};
+    sl_server_file_options options = {.alloc = sim->options.alloc,
+                                      .env = &sim->clock.env,
+                                      .on_work = on_work,
+                                      .on_state = on_state,
+                                      .min_state = 1,
+                                      .state_age = 2000,
+                                      .ctx = sim};
     if (!sim->disk) sim->disk = sl_sim_disk_new(sim->options.alloc);
     bool opened = sim->disk ? sl_memory_disk_open(sim->disk, &store, &st) : sl_fail_memory(&st);
     if (opened) {
@@ -70,7 +81,7 @@ void sl_sim_server_stop(sl_sim *sim, sl_memory_crash kind, int64_t starts_at) {
     sl_sim_crash_disk(sim, sim->disk, kind);
     sl_server_file_close(sim->file);
     sim->file = NULL;
-    sim->works_at = sim->cares_at = SL_SIM_NEVER;
+    sim->works_at = sim->cares_at = sim->makes_at = SL_SIM_NEVER;
     sim->server_starts_at = starts_at;
 }
 
@@ -84,7 +95,19 @@ void sl_sim_server_free(sl_sim *sim) {
 
 int64_t sl_sim_server_next(const sl_sim *sim) {
     int64_t next = sim->works_at < sim->cares_at ? sim->works_at : sim->cares_at;
+    if (sim->makes_at < next) next = sim->makes_at;
     return next < sim->server_starts_at ? next : sim->server_starts_at;
+}
+
+static void make_state(sl_sim *sim) {
+    sl_status st = SL_STATUS_INIT;
+    bool more = false;
+    sim->makes_at = SL_SIM_NEVER;
+    if (!sl_server_file_make_state(sim->file, &more, &st)) {
+        sl_sim_log(sim, "server: no state: %s %s", st.id, st.message);
+        if (st.cls != SL_ERR_STORAGE) sl_sim_break(sim, &st);
+    }
+    if (more) sim->makes_at = sl_sim_soon(sim);
 }
 
 static void work(sl_sim *sim) {
@@ -119,4 +142,5 @@ void sl_sim_server_step(sl_sim *sim) {
     if (sim->server_starts_at <= sim->now) sl_sim_server_start(sim);
     if (sim->file && sim->works_at <= sim->now) work(sim);
     if (sim->file && sim->cares_at <= sim->now) care(sim);
+    if (sim->file && sim->makes_at <= sim->now) make_state(sim);
 }

@@ -406,6 +406,10 @@ uint64_t sl_sim_resets(const sl_sim *sim, int client) {
     return client >= 0 && client < sim->client_count ? sim->clients[client].resets : 0;
 }
 
+uint64_t sl_sim_states(const sl_sim *sim, int client) {
+    return client >= 0 && client < sim->client_count ? sim->clients[client].states : 0;
+}
+
 size_t sl_sim_peak(const sl_sim *sim) {
     size_t peak = sim->peak;
     for (const sl_sim_link *link = sim->links; link; link = link->next) {
@@ -517,6 +521,19 @@ bool sl_sim_crash(sl_sim *sim, int who, sl_memory_crash kind, int64_t down_ms, s
         sl_sim_client_stop(&sim->clients[who], kind, sim->now + down_ms);
     }
     return sl_sim_advance(sim, 0, st);
+}
+
+bool sl_sim_renew(sl_sim *sim, int client, int64_t down_ms, sl_status *st) {
+    if (client == SL_SIM_SERVER)
+        return sl_fail(st, SL_ERR_USAGE, "", "the server's file is not thrown away");
+    if (!is_somebody(sim, client, st)) return false;
+    sl_sim_client *c = &sim->clients[client];
+    sl_sim_log(sim, "client %d: loses its file", client);
+    if (c->connection) sl_sim_client_stop(c, SL_CRASH_PROCESS, sim->now + down_ms);
+    sl_sim_file_free(&c->file);
+    c->started = false;
+    c->file.disk = sl_sim_disk_new(sim->options.alloc);
+    return c->file.disk ? sl_sim_advance(sim, 0, st) : sl_fail_memory(st);
 }
 
 bool sl_sim_crash_at(sl_sim *sim, int who, uint64_t nth, sl_memory_crash kind, sl_status *st) {

@@ -33,12 +33,14 @@ typedef enum sl_sim_reset {
 typedef struct sl_sim_options {
     const sl_alloc *alloc; /* borrowed, NULL = heap; outlives the simulation */
     uint64_t seed;
-    int clients;        /* 1 .. SL_SIM_MAX_CLIENTS */
-    int64_t start_ms;   /* wall clock at the beginning; default 2023-11-14 */
-    int64_t jitter_ms;  /* sides react after up to this time; default 3 */
-    bool fast_commits;  /* of the clients (sl_client_history_options) */
-    size_t buffer;      /* bytes a socket takes in before its reader has read; default 65 536 */
-    sl_sim_reset reset; /* what clients do when asked for a client reset */
+    int clients;         /* 1 .. SL_SIM_MAX_CLIENTS */
+    int64_t start_ms;    /* wall clock at the beginning; default 2023-11-14 */
+    int64_t jitter_ms;   /* sides react after up to this time; default 3 */
+    bool fast_commits;   /* of the clients (sl_client_history_options) */
+    size_t buffer;       /* bytes a socket takes in before its reader has read; default 65 536 */
+    sl_sim_reset reset;  /* what clients do when asked for a client reset */
+    bool state_transfer; /* clients whose file has nothing yet ask for the server's state; it takes
+                          * the place of their file (`closing`, then `opened`) */
     void *ctx;
     /* Something happened; `line` is borrowed. */
     void (*log)(void *ctx, int64_t now_ms, const char *line);
@@ -96,6 +98,8 @@ bool sl_sim_state(sl_sim *sim, int who, sl_buf *out, sl_status *st);
 /* Whether the realms of all clients equal the server's, but for objects of asymmetric classes,
  * which only the server keeps. */
 bool sl_sim_equal(sl_sim *sim, bool *equal, sl_status *st);
+/* States that a client has received in place of a history. */
+uint64_t sl_sim_states(const sl_sim *sim, int client);
 /* Client resets a client has been through. */
 uint64_t sl_sim_resets(const sl_sim *sim, int client);
 /* Greatest number of bytes that were on their way in one direction of one link. */
@@ -143,6 +147,9 @@ bool sl_sim_crash(sl_sim *sim, int who, sl_memory_crash kind, int64_t down_ms, s
 /* The same in the middle of the `nth` storage operation from now. If that is a commit, chance
  * decides whether it has happened; nobody was told. */
 bool sl_sim_crash_at(sl_sim *sim, int who, uint64_t nth, sl_memory_crash kind, sl_status *st);
+/* Ends a client's process, throws its file away with everything in it that was not uploaded, and
+ * starts it after `down_ms` with a new one: an app that is installed anew. */
+bool sl_sim_renew(sl_sim *sim, int client, int64_t down_ms, sl_status *st);
 /* The `nth` storage operation from now fails once; 0 takes it back. */
 bool sl_sim_fail_at(sl_sim *sim, int who, uint64_t nth, sl_status *st);
 /* The disk takes only `room` bytes more; UINT64_MAX = no limit. */

@@ -68,7 +68,7 @@ typedef struct sl_sim_client {
     int version;
     sl_sim_link_options link_options;
     sl_sim_trap trap;
-    uint64_t resets;
+    uint64_t resets, states;
     uint64_t asked; /* serialized transaction on its way, 0 = none */
 
     sl_sim_reset_phase phase;
@@ -90,7 +90,7 @@ struct sl_sim {
     sl_server_file *file;
     bool restored; /* at least once */
     int version;   /* newest protocol version of the server; 0 = all */
-    int64_t server_starts_at, works_at, cares_at;
+    int64_t server_starts_at, works_at, cares_at, makes_at;
     sl_sim_trap trap;
     sl_sim_link *links;
     sl_sim_client *clients;

@@ -31,13 +31,16 @@ Simulation.__index = Simulation
 local Client = {}
 Client.__index = Client
 
-local OPTIONS = { seed = true, clients = true, schema = true, fast_commits = true, reset = true, log = true }
+local OPTIONS = { seed = true, clients = true, schema = true, fast_commits = true, reset = true, log = true,
+    state_transfer = true }
 
 ---Starts a server and clients, which begin to connect.
 ---
 ---Options: `seed` (an integer; the same seed and the same calls give the same run), `clients` (1 to 64,
 ---default 2), `schema` (as for `syncline.open`; every client declares it), `reset` (what clients do when
----the server asks for a client reset: `"recover"`, `"discard"` or `"manual"`), `fast_commits`, `log`
+---the server asks for a client reset: `"recover"`, `"discard"` or `"manual"`), `fast_commits`,
+---`state_transfer` (clients that have nothing yet receive the server's present content, see
+---`syncline.open_async`; a client has something as soon as its realm was used), `log`
 ---(`fn(seconds, line)` hears of every message and every fault).
 ---@param options table|nil
 ---@return syncline.Simulation|nil simulation
@@ -68,7 +71,7 @@ function sim.new(options)
     }
     local handle, message, code = core.sim.new({
         seed = options.seed, clients = options.clients, fast_commits = options.fast_commits,
-        reset = options.reset, log = options.log ~= nil,
+        reset = options.reset, log = options.log ~= nil, state_transfer = options.state_transfer,
     }, function(kind, ...) events[kind](...) end)
     if not handle then return nil, message, code end
     self.handle = handle
@@ -178,11 +181,12 @@ function Client:transact(fn, on_done)
     return true
 end
 
----Numbers about the client: `state` of its session, `resets` so far.
+---Numbers about the client: `state` of its session, `resets` so far, and `states` that it received in place
+---of a history.
 ---@return table
 function Client:info()
-    local state, resets = self.simulation.handle:info(self.number)
-    return { state = state, resets = resets }
+    local state, resets, states = self.simulation.handle:info(self.number)
+    return { state = state, resets = resets, states = states }
 end
 
 ---Whether the realms of all clients and the server's are equal. Nil while a machine is down.
@@ -257,6 +261,14 @@ end
 ---@param down number|nil
 function Simulation:crash(who, kind, down)
     return self.handle:crash(who, kind, down)
+end
+
+---Ends a client's process and throws its file away with everything that was not uploaded; after `down`
+---seconds (default 0) it starts with a new one, as an app that is installed anew.
+---@param client integer
+---@param down number|nil
+function Simulation:renew(client, down)
+    return self.handle:renew(client, down)
 end
 
 ---Sets the wall clock of a client, or the server (0), wrong by so many seconds.

@@ -178,4 +178,67 @@ describe("a simulation", function()
         end
         assert.is_true(count > 0)
     end)
+
+    local function filled(options)
+        options.state_transfer, options.clients = true, options.clients or 3
+        local sim = new(options)
+        for round = 1, 5 do
+            assert(sim:client(1):write(function(realm)
+                for k = 1, 200 do
+                    local text, x = "", k * round
+                    for _ = 1, 20 do -- nothing that would compress well
+                        x = x * 16807 % 2147483647
+                        text = text .. ("%08x"):format(x)
+                    end
+                    realm:create("Note", { _id = k, text = text, votes = round }, "all")
+                end
+            end))
+        end
+        assert.is_true(sim:settle())
+        return sim
+    end
+
+    it("hands its present content to a client that is installed anew", function()
+        local sim = filled({ seed = 3 })
+        sim:renew(2)
+        assert.is_true(sim:settle())
+        assert.is_true(sim:states_equal())
+        assert.equal(1, sim:client(2):info().states)
+        assert(sim:client(2):write(note(1000, "goes on")))
+        assert(sim:client(1):write(note(1001, "goes on, too")))
+        assert.is_true(sim:settle())
+        assert.is_true(sim:states_equal())
+        assert.same({}, sim.errors)
+        sim:close()
+    end)
+
+    it("hands it over whatever breaks meanwhile", function()
+        local installed, broken = 0, 0
+        for seed = 1, 40 do
+            local sim = filled({ seed = seed })
+            local before = sim:client(2):info().states
+            sim:set_link(2, { latency = 0.01, rate = 20000 })
+            sim:renew(2)
+            sim:advance(0.02 * (seed % 8))
+            local harm = seed % 4
+            if harm == 0 then sim:crash(2, "power", 1) end
+            if harm == 1 then sim:crash(0, "power", 1) end
+            if harm == 2 then sim:cut(2, "client", 3) end
+            if harm == 3 then
+                assert(sim:client(1):write(function(realm)
+                    for k = 1, 200 do realm:object("Note", k).text = "all of them anew " .. k end
+                end))
+                sim:cut(2, "both")
+            end
+            if sim:client(2):info().states == before then broken = broken + 1 end
+            sim:advance(3)
+            assert.is_true(sim:settle())
+            assert.is_true(sim:states_equal())
+            installed = installed + sim:client(2):info().states - before
+            assert.same({}, sim.errors)
+            sim:close()
+        end
+        assert.equal(40, installed)
+        assert.is_true(broken > 20)
+    end)
 end)
