@@ -96,13 +96,13 @@ end
 
 local devices = 0
 
-local function device(server, partition)
+local function device(server, partition, open)
     devices = devices + 1
     local secret = read(server.dir .. "/data/keys/signing.key"):match("%x+")
     server.key = server.key or assert(auth.key({ alg = "HS256", kid = "own", secret = secret }))
     local issued = os.time()
     local claims = { typ = "access", aud = "default", sub = "user" .. devices, iat = issued, exp = issued + 3600 }
-    local realm = assert(syncline.open({
+    local realm = assert((open or syncline.open)({
         path = ("%s/%s%d.db"):format(server.dir, options.reader and "reader" or "device", devices),
         schema = SCHEMA,
         sync = {
@@ -236,6 +236,17 @@ function workloads.bulk(server, place)
     local b = device(server, "bulk")
     local seconds = now() - from
     report(place, "download_100000_objects", used({ operations = b:objects("Item"):count(), seconds = seconds }, 100000))
+    -- The same as a whole: for the first one the server has to make the state, for the second it has one.
+    for _, name in ipairs({ "made", "kept" }) do
+        from, used = now(), meter(server)
+        local c = device(server, "bulk", syncline.open_async)
+        seconds = now() - from
+        assert(c:info().downloaded_changesets == 0)
+        report(place, "state_" .. name .. "_100000_objects", used({
+            operations = c:objects("Item"):count(), seconds = seconds, received_kb = c:sync_session():traffic().received / 1024,
+        }, 100000))
+        c:close()
+    end
     a:close()
     b:close()
 end

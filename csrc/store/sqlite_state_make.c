@@ -61,7 +61,8 @@ static bool open_source(sl_sqlite_store *store, sl_sqlite_maker *m, sl_status *s
 
 static bool open_target(sl_sqlite_store *store, sl_sqlite_maker *m, sl_status *st) {
     sl_store *to = NULL;
-    sl_sqlite_options options = {.alloc = &store->alloc, .scratch = true};
+    /* With a small cache the pages go out bit by bit, and not all at the end. */
+    sl_sqlite_options options = {.alloc = &store->alloc, .scratch = true, .cache_kib = 2048};
     if (!sl_sqlite_open(m->db_path, &options, &to, st)) return false;
     m->to = sl_sqlite_self(to);
     return sl_sqlite_exec(m->to, "BEGIN", "beginning a state", st) &&

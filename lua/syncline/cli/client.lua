@@ -3,13 +3,14 @@
 local common = require("syncline.cli.common")
 local syncline = require("syncline")
 
-local FIELDS = { path = true, schema = true, sync = true, script = true, watch = true, timeout = true, fast_commits = true }
+local FIELDS = { path = true, schema = true, sync = true, script = true, watch = true, timeout = true, fast_commits = true,
+    async_open = true }
 
 local function read_config(given)
     local config = given.config and common.load_config(given.config) or {}
     for name in pairs(config) do
         if not FIELDS[name] then
-            common.fail("%s: unknown option '%s' (there are path, schema, sync, script, watch, timeout, fast_commits)",
+            common.fail("%s: unknown option '%s' (there are path, schema, sync, script, watch, timeout, fast_commits, async_open)",
                 given.config, tostring(name))
         end
     end
@@ -18,6 +19,7 @@ local function read_config(given)
     if given.schema then config.schema = common.load_schema(given.schema) end
     if given.script then config.script = given.script end
     if given.watch then config.watch = true end
+    if given.async_open then config.async_open = true end
     for option, name in pairs({ url = "url", app = "app_id", partition = "partition", token = "token", ca_file = "ca_file" }) do
         if given[option] then config.sync[name] = given[option] end
     end
@@ -57,6 +59,24 @@ local function watch(realm)
     end)
 end
 
+-- How far an opening is, on a terminal line of its own; at most once for each per cent.
+local function show_progress()
+    local shown = -1
+    return function(done, total)
+        local share = total > 0 and math.floor(done / total * 100) or 100
+        if share == shown then return end
+        shown = share
+        io.stderr:write(("%3d %%  %d of %d bytes\n"):format(share, done, total))
+    end
+end
+
+local function open_realm(config, timeout)
+    local options = { path = config.path, schema = config.schema, sync = config.sync, fast_commits = config.fast_commits }
+    if not config.async_open then return syncline.open(options) end
+    options.timeout, options.on_progress = timeout, show_progress()
+    return syncline.open_async(options)
+end
+
 return {
     name = "client",
     usage = "client [--config FILE.lua] [OPTIONS]",
@@ -71,6 +91,7 @@ return {
         { name = "ca-file", value = "FILE", help = "certificates to trust (PEM)" },
         { name = "schema", value = "FILE", help = "Lua file that returns a list of classes" },
         { name = "script", value = "FILE", help = "Lua file to run after the first download, with the realm as argument" },
+        { name = "async-open", help = "a new file receives the present content as a whole instead of its history; shows how far it is" },
         { name = "watch", help = "go on, and print what changes, until SIGTERM or SIGINT" },
     },
     run = function(given)
@@ -79,12 +100,11 @@ return {
         local script = load_script(config.script)
         local failure
         config.sync.on_error = config.sync.on_error or function(problem) failure = failure or problem end
-        local ok, realm, message = pcall(syncline.open, {
-            path = config.path, schema = config.schema, sync = config.sync, fast_commits = config.fast_commits,
-        })
+        local timeout = config.timeout or 60
+        local ok, realm, message = pcall(open_realm, config, timeout)
         if not ok then common.fail("%s", tostring(realm)) end
-        if not realm then common.fail("%s", message) end
-        local session, timeout = realm:sync_session(), config.timeout or 60
+        if not realm then common.fail("%s", failure and failure.message or message) end
+        local session = realm:sync_session()
         local function check(done, why)
             if done then return end
             realm:close()
