@@ -16,6 +16,7 @@ typedef struct world {
     sl_env env;
     int64_t now;
     uint64_t chance;
+    sl_memory_disk *disk;
     sl_store *store;
     sl_realm *realm;
     sl_client_history *history;
@@ -43,16 +44,31 @@ static void chance_of(void *ctx, void *data, size_t size) {
 
 static void open_history(world *w) {
     sl_client_history_options options = {.env = &w->env};
+    require(sl_memory_disk_open(w->disk, &w->store, NULL));
     sl_realm_options realm = {.source = w->store->vtbl->source(w->store)};
     require(sl_realm_open(&w->realm, &realm, NULL));
     w->history = sl_client_history_open(w->store, w->realm, &options, NULL);
     require(w->history != NULL);
 }
 
+static void close_history(world *w) {
+    sl_client_history_close(w->history);
+    sl_realm_close(w->realm);
+    w->store->vtbl->close(w->store);
+}
+
+static void install_state(world *w) {
+    close_history(w);
+    require(sl_memory_state_install(w->disk));
+    open_history(w);
+    require(sl_client_session_adopt(w->session, w->history, NULL));
+}
+
 static void open_connection(world *w) {
     sl_client_connection_options options = {
         .env = &w->env, .route = SL_STR("/r"), .max_inflated = 1 << 20};
-    sl_client_session_options session = {.path = SL_STR("\"p\""), .no_upload_delay = true};
+    sl_client_session_options session = {
+        .path = SL_STR("\"p\""), .no_upload_delay = true, .state_transfer = true};
     w->connection = sl_client_connection_new(&options, NULL);
     require(w->connection != NULL);
     w->session = sl_client_session_open(w->connection, w->history, &session, NULL);
@@ -63,6 +79,7 @@ static void drain(world *w) {
     sl_client_event event;
     while (sl_client_connection_next_event(w->connection, &event)) {
         if (event.type == SL_CLIENT_CONNECT) w->attempt = event.attempt;
+        if (event.type == SL_CLIENT_STATE_READY) install_state(w);
         if (event.type == SL_CLIENT_ERROR) require(event.error.message[239] == 0);
         if (event.type == SL_CLIENT_ERROR && event.error.client_reset) w->resets = true;
     }
@@ -85,11 +102,13 @@ static void write_locally(world *w) {
         sl_client_history_rollback(w->history);
 }
 
-/* Waits until the client is connected again, on protocol 14 or an old one. */
-static void connect(world *w, bool old) {
+/* Waits until the client is connected again, on protocol 14 or an old one, to a server that has
+ * states or not. */
+static void connect(world *w, bool old, bool states) {
     for (int i = 0; i < 4; i++) {
         drain(w);
         if (sl_client_connection_state(w->connection) == SL_CONNECTION_CONNECTED) return;
+        if (states) sl_client_connection_set_features(w->connection, w->attempt, SL_FEATURE_STATE);
         if (sl_client_connection_state(w->connection) == SL_CONNECTION_CONNECTING)
             require(sl_client_connection_opened(w->connection, w->attempt,
                                                 old ? SL_STR("com.mongodb.realm-sync#5")
@@ -124,14 +143,15 @@ static void happen(world *w, uint8_t what) {
     if (what & 4) w->now += 70000;
     if (what & 8) require(sl_client_session_restart(w->session, NULL));
     require(sl_client_connection_step(w->connection, NULL));
-    connect(w, what & 16);
+    connect(w, what & 16, what & 32);
     take(w);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     world w = {.now = INT64_C(1700000000000)};
     w.env = (sl_env){clock_of, clock_of, chance_of, &w};
-    require(sl_memory_open(NULL, &w.store, NULL));
+    w.disk = sl_memory_disk_new(NULL);
+    require(w.disk != NULL);
     open_history(&w);
     open_connection(&w);
     while (size >= 3) {
@@ -148,12 +168,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     uint64_t version = sl_client_history_version(w.history);
     sl_client_connection_free(w.connection);
-    sl_client_history_close(w.history);
-    sl_realm_close(w.realm);
+    close_history(&w);
     open_history(&w);
     require(sl_client_history_version(w.history) == version);
-    sl_client_history_close(w.history);
-    sl_realm_close(w.realm);
-    w.store->vtbl->close(w.store);
+    close_history(&w);
+    sl_memory_disk_free(w.disk);
     return 0;
 }
