@@ -262,6 +262,209 @@ static void a_state_of_another_history_is_not_handed_out(void **state) {
     world_free(&w);
 }
 
+/* ---- one side played by hand ----------------------------------------------------------------- */
+
+static void hear(world_client *c, const char *head, const sl_buf *body) {
+    sl_buf message;
+    sl_status st = SL_STATUS_INIT;
+    sl_buf_init(&message, NULL);
+    sl_buf_text(&message, head);
+    if (body) sl_buf_add(&message, body->data, body->size);
+    if (!sl_client_connection_receive(c->connection, c->attempt, message.data, message.size, &st))
+        file_fatal(head, &st);
+    sl_buf_free(&message);
+    world_drain(c);
+}
+
+/* The next message of the client; "" if it has none. */
+static const char *said(world_client *c) {
+    static char text[400];
+    sl_buf out;
+    bool any = false;
+    sl_buf_init(&out, NULL);
+    assert_true(sl_client_connection_send(c->connection, &out, &any, NULL));
+    snprintf(text, sizeof text, "%.*s", any ? (int)out.size : 0, any ? out.data : "");
+    sl_buf_free(&out);
+    world_drain(c);
+    return text;
+}
+
+/* A client that has said BIND to nobody. */
+static world_client *bound_client(world *w, unsigned features) {
+    world_client *c = world_add_client_with(w, true);
+    sl_client_connection_set_features(c->connection, c->attempt, features);
+    assert_true(sl_client_connection_opened(c->connection, c->attempt,
+                                            SL_STR("com.mongodb.realm-sync#14"), NULL));
+    world_drain(c);
+    assert_string_equal(said(c), "bind 1 7 0 1 0\n\"world\"");
+    return c;
+}
+
+static void pack(sl_buf *out, size_t blocks) {
+    char *plain = calloc(blocks + 1, SL_STATE_BLOCK);
+    sl_buf_init(out, NULL);
+    assert_true(sl_state_pack(out, sl_str_of(plain, blocks * SL_STATE_BLOCK), NULL));
+    free(plain);
+}
+
+static const char *state_head(char *room, const char *numbers, const sl_buf *body) {
+    snprintf(room, 200, "state 1 %s %zu\n", numbers, body ? body->size : 0);
+    return room;
+}
+
+static void a_client_accepts_nothing_but_what_it_asked_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *first, *second; /* version, salt, begin, end, max */
+        bool asked, body;
+    } cases[] = {
+        {"1 5 0 30 30", NULL, false, true},          /* not asked for */
+        {"1 5 10 30 30", NULL, true, true},          /* begins in the middle */
+        {"1 5 0 0 30", NULL, true, true},            /* ends where it begins */
+        {"1 5 0 31 30", NULL, true, true},           /* ends behind the end */
+        {"1 5 0 30 30", NULL, true, false},          /* nothing in it */
+        {"1 0 0 30 30", NULL, true, true},           /* no salt */
+        {"0 5 0 0 0", NULL, true, false},            /* no version but a salt */
+        {"0 0 0 30 30", NULL, true, true},           /* no version but a body */
+        {"1 5 0 30 60", "2 5 30 60 60", true, true}, /* another version on the way */
+        {"1 5 0 30 60", "1 6 30 60 60", true, true}, /* another salt */
+        {"1 5 0 30 60", "1 5 30 60 61", true, true}, /* another end */
+        {"1 5 0 30 60", "1 5 20 60 60", true, true}, /* not where the first one ended */
+    };
+    sl_buf body;
+    pack(&body, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        world w;
+        char room[200];
+        sl_client_transfer left;
+        world_init(&w, 10, 0);
+        world_client *c = bound_client(&w, cases[i].asked ? SL_FEATURE_STATE : 0);
+        hear(c, "ident 1 2 77\n", NULL);
+        if (cases[i].asked) assert_string_equal(said(c), "state_request 1 0 0 0 0 2001 2001 1 1\n");
+        const sl_buf *given = cases[i].body ? &body : NULL;
+        hear(c, state_head(room, cases[i].first, given), given);
+        if (cases[i].second) {
+            assert_int_equal(c->errors, 0);
+            assert_int_equal(c->state_done, 30);
+            hear(c, state_head(room, cases[i].second, given), given);
+        }
+        if (c->errors != 1) fail_msg("case %zu was accepted", i);
+        assert_int_equal(sl_client_connection_state(c->connection), SL_CONNECTION_DISCONNECTED);
+        assert_true(sl_client_transfer_load(c->file.history, &left, NULL));
+        assert_int_equal(left.version, 0);
+        world_free(&w);
+    }
+    sl_buf_free(&body);
+}
+
+static void an_unusable_state_makes_way_for_the_history(void **state) {
+    (void)state;
+    for (int way = 0; way < 3; way++) {
+        world w;
+        char room[200];
+        sl_buf body;
+        world_init(&w, 11, 0);
+        world_client *c = bound_client(&w, SL_FEATURE_STATE);
+        hear(c, "ident 1 2 77\n", NULL);
+        assert_string_equal(said(c), "state_request 1 0 0 0 0 2001 2001 1 1\n");
+        pack(&body, way == 0 ? SL_STATE_SEGMENT_BLOCKS + 1 : 1); /* a bomb */
+        if (way == 1) body.data[8] ^= 1;                         /* does not inflate */
+        hear(c, state_head(room, "1 5 0 30 60", &body), &body);
+        if (way < 2) assert_int_equal(c->errors, 1);
+        assert_string_equal(said(c), ""); /* the rest is still owed */
+        hear(c, state_head(room, "1 5 30 60 60", &body), &body);
+        assert_int_equal(c->errors, 1); /* two blocks of nothing are no state either */
+        assert_int_equal(sl_client_connection_state(c->connection), SL_CONNECTION_CONNECTED);
+        assert_string_equal(said(c), "ident 1 2 77 0 0 0 0\n");
+        hear(c, "download 1 1 0 1 5 0 0 0 0 0 0\n", NULL);
+        assert_int_equal(c->errors, 1);
+        assert_int_equal(sl_client_history_cursors(c->file.history)->dl_sv, 1);
+        sl_buf_free(&body);
+        world_free(&w);
+    }
+}
+
+static void a_state_after_ident_is_a_breach(void **state) {
+    (void)state;
+    world w;
+    world_init(&w, 12, 0);
+    world_client *c = bound_client(&w, SL_FEATURE_STATE);
+    hear(c, "ident 1 2 77\n", NULL);
+    said(c);
+    hear(c, "state 1 0 0 0 0 0 0\n", NULL);
+    assert_int_equal(c->errors, 0);
+    assert_string_equal(said(c), "ident 1 2 77 0 0 0 0\n");
+    hear(c, "state 1 0 0 0 0 0 0\n", NULL);
+    assert_int_equal(c->errors, 1);
+    world_free(&w);
+}
+
+static void a_write_meanwhile_goes_before(void **state) {
+    (void)state;
+    world w;
+    fill(&w, 13, 200, 300);
+    world_client *b = world_add_client_with(&w, true);
+    receive_some(&w, b, 4);
+    assert_true(b->state_parts > 0 && b->states == 0);
+    FILE_WRITE(&b->file, item_schema(realm, st) && item_create(realm, 5000, st));
+    world_settle(&w, 5);
+    assert_int_equal(b->states, 0);
+    same_everywhere(&w);
+    no_errors(&w);
+    world_free(&w);
+}
+
+static void raw(world_client *c, const char *text) {
+    assert_true(sl_server_connection_receive(c->peer, text, strlen(text), NULL));
+}
+
+static void a_server_keeps_to_the_order(void **state) {
+    (void)state;
+    static const struct {
+        const char *request, *then, *answer;
+    } cases[] = {
+        /* IDENT while STATE is owed */
+        {"state_request 1 0 0 0 0 2001 2001 1 1\n", "ident 1 2 77 0 0 0 0\n", "json_error 109 "},
+        {"state_request 1 0 0 0 0 2001 2001 1 1\n", "state_request 1 0 0 0 0 2001 2001 1 1\n",
+         "json_error 109 "},
+        {"state_request 1 0 0 0 0 2001 2001 1 1\n", "unbind 1\n", "unbound 1\n"},
+        /* formats and history schemas that do not include ours */
+        {"state_request 1 0 0 0 0 2 24 0 11\n", NULL, "state 1 0 0 0 0 0 0\n"},
+        {"state_request 1 0 0 0 0 2002 2002 1 1\n", NULL, "state 1 0 0 0 0 0 0\n"},
+        {"state_request 1 0 0 0 0 1 3000 2 11\n", NULL, "state 1 0 0 0 0 0 0\n"},
+        /* a maximum below the minimum stands for the minimum */
+        {"state_request 1 0 0 0 0 2001 0 1 0\n", "work", "state 1 "},
+        {"state_request 1 7 8 9 1 1 3000 1 11\n", "work", "state 1 "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        world w;
+        fill(&w, 14, 20, 30);
+        world_client *b = world_add_client_with(&w, true);
+        world_step_connect(b);
+        queue_clear(&b->to_server);
+        raw(b, "bind 1 7 0 0 0\n\"world\"");
+        while (world_step_server_send(b)) {
+        }
+        queue_clear(&b->to_client);
+        raw(b, cases[i].request);
+        if (cases[i].then && strcmp(cases[i].then, "work") != 0) raw(b, cases[i].then);
+        for (bool busy = true; busy;) {
+            busy = world_step_server_send(b);
+            if (cases[i].then && strcmp(cases[i].then, "work") == 0)
+                while (world_step_server_work(&w))
+                    busy = true;
+        }
+        assert_true(b->to_client.count > 0);
+        size_t size = strlen(cases[i].answer);
+        const sl_buf *last = &b->to_client.items[b->to_client.count - 1];
+        if (last->size < size || memcmp(last->data, cases[i].answer, size) != 0)
+            fail_msg("case %zu: %.*s", i, (int)last->size, last->data);
+        if (cases[i].then && strcmp(cases[i].then, "work") == 0) assert_true(last->size > 100);
+        queue_clear(&b->to_client);
+        world_free(&w);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_file_receives_the_state_and_goes_on_from_it),
@@ -273,6 +476,11 @@ int main(void) {
         cmocka_unit_test(a_crash_of_the_server_does_no_harm),
         cmocka_unit_test(a_state_that_is_gone_starts_over),
         cmocka_unit_test(a_state_of_another_history_is_not_handed_out),
+        cmocka_unit_test(a_client_accepts_nothing_but_what_it_asked_for),
+        cmocka_unit_test(an_unusable_state_makes_way_for_the_history),
+        cmocka_unit_test(a_state_after_ident_is_a_breach),
+        cmocka_unit_test(a_write_meanwhile_goes_before),
+        cmocka_unit_test(a_server_keeps_to_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
