@@ -197,6 +197,25 @@ static void a_crash_of_the_client_loses_nothing_that_has_come(void **state) {
     }
 }
 
+/* The note of what has come outlives the bytes themselves, which somebody has deleted. */
+static void a_part_that_is_gone_is_received_again(void **state) {
+    (void)state;
+    world w;
+    fill(&w, 15, 200, 300);
+    world_client *b = world_add_client_with(&w, true);
+    receive_some(&w, b, 4);
+    assert_true(b->state_parts > 0 && b->states == 0);
+    world_cut(b);
+    const sl_state_store *states = b->file.store->vtbl->states(b->file.store);
+    states->part_drop(states->ctx);
+    world_reconnect(&w);
+    world_settle(&w, 5);
+    assert_int_equal(b->states, 1);
+    same_everywhere(&w);
+    no_errors(&w);
+    world_free(&w);
+}
+
 static void a_crash_of_the_server_does_no_harm(void **state) {
     (void)state;
     for (size_t after = 1; after < 12; after++) {
@@ -473,6 +492,7 @@ int main(void) {
         cmocka_unit_test(otherwise_the_history_comes),
         cmocka_unit_test(a_cut_loses_nothing_that_has_come),
         cmocka_unit_test(a_crash_of_the_client_loses_nothing_that_has_come),
+        cmocka_unit_test(a_part_that_is_gone_is_received_again),
         cmocka_unit_test(a_crash_of_the_server_does_no_harm),
         cmocka_unit_test(a_state_that_is_gone_starts_over),
         cmocka_unit_test(a_state_of_another_history_is_not_handed_out),

@@ -183,6 +183,8 @@ static void a_state_is_that_of_one_moment(void **state) {
     assert_string_equal(sql_text(w->client, "SELECT count(*) FROM C WHERE s LIKE 'some text%'"),
                         "1000\n");
     assert_string_equal(sql_text(w->client, "SELECT count(*) FROM C"), "1000\n");
+    /* What was copied last is of that moment, too. */
+    assert_string_equal(sql_text(w->client, "SELECT count(*) FROM _sl_links"), "1000\n");
 }
 
 static void a_kept_state_survives_and_is_dropped(void **state) {
