@@ -12,6 +12,7 @@ local PAGES = {
     { "schema", "lua/syncline/schema.lua", "Classes and properties" },
     { "client", "lua/syncline/client.lua", "Synchronisation of a realm" },
     { "session", "lua/syncline/session.lua", "The session of a synchronised realm" },
+    { "open_async", "lua/syncline/open_async.lua", "Opening a realm that is still on the server" },
     { "app", "lua/syncline/app.lua", "Logging in to an app" },
     { "server", "lua/syncline/server/init.lua", "The sync server" },
     { "admin", "lua/syncline/admin.lua", "Apps and users, for the operator" },

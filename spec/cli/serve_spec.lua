@@ -128,6 +128,22 @@ describe("syncline serve", function()
         assert.equal("nobody has made a task yet\n", out)
     end)
 
+    it("hands a new file the present content as a whole", function()
+        start()
+        local lines = {}
+        for k = 1, 2000 do lines[k] = ('{"_id":%d,"name":"the name of object %d"}'):format(k, k * 7919) end
+        process.syncline("import --path " .. folder .. "/a.realm --class Item -", table.concat(lines, "\n"))
+        assert.equal(0, (client("--path " .. folder .. "/a.realm")))
+        process.write_file(folder .. "/script.lua", "print((...):objects('Item'):count(), (...):info().downloaded_changesets)")
+        local status, out, err = client(("--path %s/b.realm --async-open --script %s/script.lua"):format(folder, folder))
+        assert.equal(0, status, err)
+        assert.equal("2000\t0\n", out)
+        assert.matches("100 %%  %d+ of %d+ bytes\n", err)
+        status, out = client(("--path %s/c.realm --script %s/script.lua"):format(folder, folder))
+        assert.equal(0, status)
+        assert.matches("^2000\t[1-9]", out)
+    end)
+
     it("says what is wrong with its configuration", function()
         process.write_file(folder .. "/bad.lua", "return { colour = 1 }")
         local status, _, err = process.syncline("serve --config " .. folder .. "/bad.lua")
