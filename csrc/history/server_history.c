@@ -196,13 +196,21 @@ static bool salt_of(sl_server_history *h, uint64_t version, int64_t *salt, sl_st
     return sl_server_history_scan_entries(h, version - 1, version, see_salt, salt, st);
 }
 
+static bool see_entry_head(void *ctx, const sl_history_entry *entry) {
+    *(sl_history_entry *)ctx = *entry;
+    return false;
+}
+
 bool sl_server_history_holds(sl_server_history *h, uint64_t version, int64_t salt, bool *holds,
-                             sl_status *st) {
-    int64_t found = 0;
+                             uint64_t *after, sl_status *st) {
+    sl_history_entry entry = {0};
     *holds = false;
-    if (version == 0 || version > h->now.version) return true;
-    if (!salt_of(h, version, &found, st)) return false;
-    *holds = found == salt;
+    *after = 0;
+    if (version == 0 || version > h->now.version || version < h->compacted) return true;
+    if (!sl_server_history_scan_entries(h, version - 1, version, see_entry_head, &entry, st))
+        return false;
+    *holds = entry.version == version && entry.salt == salt;
+    if (h->now.size > entry.cumulative_size) *after = h->now.size - entry.cumulative_size;
     return true;
 }
 

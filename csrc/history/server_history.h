@@ -47,10 +47,11 @@ int64_t sl_server_history_salt(const sl_server_history *history);
 uint64_t sl_server_history_size(const sl_server_history *history);
 /* The protocol version a session needs to read the file (7.6); 3 = any. */
 int sl_server_history_level(const sl_server_history *history);
-/* Whether `version` has this salt, and everything after it is still there, so that a client can go
- * on from it. */
+/* Whether a client that has the content of `version` with this salt can go on from it: the version
+ * is of this history, and what follows is there as it was (server_care.h). *after: the bytes of
+ * what follows. */
 bool sl_server_history_holds(sl_server_history *history, uint64_t version, int64_t salt,
-                             bool *holds, sl_status *st);
+                             bool *holds, uint64_t *after, sl_status *st);
 /* A row of the client table; its `user` is borrowed until the next call. */
 bool sl_server_history_client(sl_server_history *history, uint64_t ident, sl_client_file *row,
                               bool *found, sl_status *st);

@@ -36,12 +36,11 @@ static bool is_read(const sl_server_file *file) {
     return false;
 }
 
-/* Times the kept state has outgrown what is allowed. */
-static uint64_t age_of(const sl_server_file *file, const sl_state_facts *kept) {
+/* Times that what came `after` the kept state is more than what is allowed. */
+static uint64_t age_of(const sl_server_file *file, const sl_state_facts *kept, uint64_t after) {
     uint64_t allowed = file->options.state_age;
     if (allowed == 0) allowed = kept->size / 4 > DEFAULT_AGE ? kept->size / 4 : DEFAULT_AGE;
-    uint64_t size = sl_server_history_size(file->history);
-    return size > kept->history ? (size - kept->history) / allowed : 0;
+    return after / allowed;
 }
 
 /* Whether the kept state will do; *offset: where to begin. */
@@ -49,11 +48,12 @@ static bool use_kept(sl_server_file *file, const sl_msg_state_request *request,
                      sl_state_facts *kept, uint64_t *offset, bool *use, sl_status *st) {
     const sl_state_store *states = states_of(file);
     bool holds = false, starts = false;
+    uint64_t after = 0;
     *use = false;
     *offset = 0;
     states->kept(states->ctx, kept);
     if (kept->version == 0) return true;
-    if (!sl_server_history_holds(file->history, kept->version, kept->salt, &holds, st))
+    if (!sl_server_history_holds(file->history, kept->version, kept->salt, &holds, &after, st))
         return false;
     /* Of another continuation of this history (a backup was put back), or from before a compaction:
      * what follows it now does not begin where it ends. */
@@ -70,7 +70,7 @@ static bool use_kept(sl_server_file *file, const sl_msg_state_request *request,
         *use = starts;
         if (*use) return true;
     }
-    uint64_t age = age_of(file, kept);
+    uint64_t age = age_of(file, kept, after);
     *use = age == 0 || (age < 4 && is_read(file)) || !file->options.on_state;
     return true;
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "history/client_transfer.h"
+#include "history/server_care.h"
 #include "pair_world.h"
 
 /* A server with some content that changed often, so that its history is larger than its state. */
@@ -258,6 +259,38 @@ static void a_state_that_is_gone_starts_over(void **state) {
     world_free(&w);
 }
 
+/* What follows a state may lose changes to objects that never were, if one looks from the beginning
+ * of the history; who begins at the state would miss them. */
+static void a_state_before_a_compaction_is_not_handed_out(void **state) {
+    (void)state;
+    world w;
+    fill(&w, 16, 60, 100);
+    w.state_age = 1 << 30;
+    world_crash_server(&w, SL_CRASH_PROCESS);
+    world_settle(&w, 3);
+    world_client *b = world_add_client_with(&w, true);
+    world_settle(&w, 3);
+    assert_int_equal(b->states, 1);
+    uint64_t version = sl_client_history_cursors(b->file.history)->dl_sv;
+    for (int k = 1; k <= 40; k++)
+        FILE_WRITE(&w.clients[0].file, item_erase(realm, k, st));
+    world_settle(&w, 5);
+    bool more = true;
+    sl_server_file_compact(w.file, -1);
+    while (more) {
+        sl_status st = SL_STATUS_INIT;
+        if (!sl_server_file_care(w.file, &more, &st)) file_fatal("care", &st);
+    }
+    assert_true(sl_server_history_compacted(sl_server_file_history(w.file)) > version);
+    world_client *c = world_add_client_with(&w, true);
+    world_settle(&w, 3);
+    assert_int_equal(c->integrated, 0); /* it was made anew */
+    assert_int_equal(c->states, 1);
+    same_everywhere(&w);
+    no_errors(&w);
+    world_free(&w);
+}
+
 static void a_state_of_another_history_is_not_handed_out(void **state) {
     (void)state;
     world w;
@@ -270,13 +303,17 @@ static void a_state_of_another_history_is_not_handed_out(void **state) {
     sl_state_facts facts;
     states->kept(states->ctx, &facts);
     bool holds = true;
+    uint64_t after = 1;
     sl_status st = SL_STATUS_INIT;
     sl_server_history *history = sl_server_file_history(w.file);
-    assert_true(sl_server_history_holds(history, facts.version, facts.salt, &holds, &st));
+    assert_true(sl_server_history_holds(history, facts.version, facts.salt, &holds, &after, &st));
     assert_true(holds);
-    assert_true(sl_server_history_holds(history, facts.version, facts.salt + 1, &holds, &st));
+    assert_int_equal(after, 0);
+    assert_true(
+        sl_server_history_holds(history, facts.version, facts.salt + 1, &holds, &after, &st));
     assert_false(holds);
-    assert_true(sl_server_history_holds(history, facts.version + 1, facts.salt, &holds, &st));
+    assert_true(
+        sl_server_history_holds(history, facts.version + 1, facts.salt, &holds, &after, &st));
     assert_false(holds);
     world_free(&w);
 }
@@ -495,6 +532,7 @@ int main(void) {
         cmocka_unit_test(a_part_that_is_gone_is_received_again),
         cmocka_unit_test(a_crash_of_the_server_does_no_harm),
         cmocka_unit_test(a_state_that_is_gone_starts_over),
+        cmocka_unit_test(a_state_before_a_compaction_is_not_handed_out),
         cmocka_unit_test(a_state_of_another_history_is_not_handed_out),
         cmocka_unit_test(a_client_accepts_nothing_but_what_it_asked_for),
         cmocka_unit_test(an_unusable_state_makes_way_for_the_history),
