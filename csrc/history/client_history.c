@@ -138,16 +138,32 @@ bool sl_client_history_finish(sl_client_history *history, sl_client_state *state
     return true;
 }
 
+static bool check_author(const sl_client_history *history, uint64_t author, sl_status *st) {
+    uint64_t own = history->state.ident;
+    if (author == 0 || (own != 0 && author != own && author > 1 && author <= SL_MAX_NUMBER))
+        return true;
+    return sl_fail(st, SL_ERR_USAGE, "",
+                   "the author of a write is a file ident that this file's session has allocated");
+}
+
 bool sl_client_history_begin(sl_client_history *history, sl_status *st) {
+    return sl_client_history_begin_for(history, 0, st);
+}
+
+bool sl_client_history_begin_for(sl_client_history *history, uint64_t author, sl_status *st) {
     uint64_t now = 0;
-    if (!refuse_open_write(history, st) || !sl_client_history_now(history, &now, st)) return false;
+    if (!refuse_open_write(history, st) || !check_author(history, author, st) ||
+        !sl_client_history_now(history, &now, st))
+        return false;
     if (!history->store->vtbl->begin(history->store, st)) return false;
     sl_changeset_reset(&history->recorded);
-    if (!sl_realm_begin_write(history->realm, &history->recorded, history->state.ident, st)) {
+    uint64_t ident = author ? author : history->state.ident;
+    if (!sl_realm_begin_write(history->realm, &history->recorded, ident, st)) {
         history->store->vtbl->rollback(history->store);
         return false;
     }
     history->writing = true;
+    history->author = author;
     return true;
 }
 
@@ -201,7 +217,9 @@ bool sl_client_history_commit(sl_client_history *history, uint64_t *version, sl_
         return false;
     }
     sl_client_state state = history->state;
-    sl_history_entry entry = {.peer_version = state.cursors.dl_sv, .origin_timestamp = now};
+    sl_history_entry entry = {.peer_version = state.cursors.dl_sv,
+                              .origin_timestamp = now,
+                              .salt = (int64_t)history->author};
     entry.changeset = sl_str_of(history->encoded.data, history->encoded.size);
     state.progress.uploadable_bytes += entry.changeset.size;
     state.progress.uploadable_changesets++;
@@ -375,6 +393,7 @@ static bool take_entry(void *ctx, const sl_history_entry *entry) {
                           &(sl_upload_entry){.client_version = entry->version,
                                              .server_version = entry->peer_version,
                                              .origin_timestamp = entry->origin_timestamp,
+                                             .origin_file = entry->origin_file,
                                              .changeset = entry->changeset});
     scan->taken += entry->changeset.size;
     batch->count++;

@@ -56,6 +56,10 @@ sl_realm *sl_client_history_realm(const sl_client_history *history);
 /* Begins a write transaction: store and realm, recording. SL_ERR_USAGE if one is open, or, with id
  * "CLOCK", if the wall clock stands before 2015 (1.4). */
 bool sl_client_history_begin(sl_client_history *history, sl_status *st);
+/* As above, for a file that is itself a server's (second tier): what is written was made by client
+ * file `author`, an ident from sl_client_session_allocate, and is uploaded in its name; 0 = by the
+ * file itself. SL_ERR_USAGE for the file's own ident, or while it has none. */
+bool sl_client_history_begin_for(sl_client_history *history, uint64_t author, sl_status *st);
 bool sl_client_history_writing(const sl_client_history *history);
 /* Commits it as one history entry and sets *version (may be NULL) to the version made. A write that
  * recorded nothing is rolled back and leaves the version. On failure everything is rolled back. */

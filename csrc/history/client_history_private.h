@@ -16,6 +16,7 @@ struct sl_client_history {
     sl_realm *realm;
     bool durable;
     bool writing;
+    uint64_t author; /* of the open write; 0 = the file itself */
     bool unsynced;
     sl_client_state state;
     uint64_t recorded_version;

@@ -204,6 +204,7 @@ static bool rewrite_entry(reset *r, uint64_t version, sl_client_state *state, sl
     const candidate *c = find_candidate(r, version);
     entry.peer_version = state->cursors.dl_sv;
     entry.original = SL_STR("");
+    entry.salt = 0; /* idents that were allocated belong to the old file */
     if (entry.origin_file == 0) entry.changeset = c ? c->changeset : SL_STR("");
     if (c && c->changeset.size) {
         state->progress.uploadable_bytes += c->changeset.size;

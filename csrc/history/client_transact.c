@@ -44,6 +44,9 @@ static bool check(const sl_client_history *history, sl_status *st) {
         return sl_fail(st, SL_ERR_USAGE, "",
                        "the server has given this file no ident yet; wait for the first connection "
                        "before a serialized transaction");
+    if (history->author != 0)
+        return sl_fail(st, SL_ERR_USAGE, "",
+                       "a serialized transaction is made by the file itself, for nobody else");
     if (changes_schema(&history->recorded))
         return sl_fail(st, SL_ERR_USAGE, "",
                        "a serialized transaction cannot change the schema; change it in a write of "

@@ -40,6 +40,7 @@ static void append(sl_own_changes *own, const sl_history_entry *entry) {
                                                .peer_version = entry->peer_version,
                                                .origin_timestamp = entry->origin_timestamp,
                                                .cumulative_size = entry->cumulative_size,
+                                               .author = (uint64_t)entry->salt,
                                                .size = entry->changeset.size};
 }
 
@@ -122,6 +123,7 @@ bool sl_own_changes_scan(sl_own_changes *own, sl_store *store, uint64_t after, u
                            "the history entry of version %llu is gone; restore the file from a "
                            "copy, or delete it and synchronise anew",
                            (unsigned long long)change->version);
+        entry.origin_file = change->author;
         if (!visit(ctx, &entry)) break;
     }
     return true;

@@ -10,6 +10,7 @@
 /* One history entry made here whose changeset is not empty. */
 typedef struct sl_own_change {
     uint64_t version, peer_version, origin_timestamp, cumulative_size;
+    uint64_t author; /* made for this file of a second-tier server's client; 0 = for itself */
     uint32_t size;
     char *bytes; /* of the changeset, owned; NULL: only the store has them */
 } sl_own_change;
@@ -41,7 +42,8 @@ size_t sl_own_changes_drop(sl_own_changes *own, uint64_t last);
 
 /* Index of the first one above `version`; own->count if there is none. */
 size_t sl_own_changes_after(const sl_own_changes *own, uint64_t version);
-/* As entry_scan of the store with bytes, but hands out changes of this list only. */
+/* As entry_scan of the store with bytes, but hands out changes of this list only, with their author
+ * as origin. */
 bool sl_own_changes_scan(sl_own_changes *own, sl_store *store, uint64_t after, uint64_t last,
                          sl_entry_visitor visit, void *ctx, sl_status *st);
 

@@ -137,6 +137,17 @@ static int session_install_state(lua_State *L) {
     return sl_lua_fail(L, &st);
 }
 
+/* session:allocate() -> number of the request, which an allocated event repeats, with an ident or
+ * without one (given up); or nil, message, code */
+static int session_allocate(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    uint64_t request = 0;
+    if (!sl_client_session_allocate(check_session(L)->session, &request, &st))
+        return sl_lua_fail_or_raise(L, &st);
+    sl_lua_push_int(L, (int64_t)request);
+    return 1;
+}
+
 /* session:transact() -> number of the request, which a transacted event repeats, or 0 if the open
  * write recorded nothing; or nil, message, code. Ends the realm's open write in any case. */
 static int session_transact(lua_State *L) {
@@ -193,6 +204,7 @@ static const luaL_Reg session_methods[] = {{"pause", session_pause},
                                            {"wait_download", session_wait_download},
                                            {"mute", session_mute},
                                            {"install_state", session_install_state},
+                                           {"allocate", session_allocate},
                                            {"transact", session_transact},
                                            {"forget_transact", session_forget_transact},
                                            {"may_transact", session_may_transact},
@@ -263,6 +275,7 @@ static int connection_session(lua_State *L) {
     options.no_upload = !sl_lua_option_bool(L, 3, "upload", true);
     options.no_upload_delay = !sl_lua_option_bool(L, 3, "upload_delay", true);
     options.paused = sl_lua_option_bool(L, 3, "paused", false);
+    options.subserver = sl_lua_option_bool(L, 3, "subserver", false);
     options.state_transfer = sl_lua_option_bool(L, 3, "state_transfer", false);
     luaL_argcheck(L, !realm->session, 2, "the realm is synchronised already");
     lua_session *self = sl_lua_new(L, &session_type);
@@ -553,6 +566,10 @@ static void set_details(lua_State *L, const sl_client_event *event) {
         set_int(L, "done", event->done);
         set_int(L, "total", event->total);
         break;
+    case SL_CLIENT_ALLOCATED:
+        set_int(L, "request", event->request);
+        if (event->ident) set_int(L, "ident", event->ident);
+        break;
     case SL_CLIENT_TRANSACTED:
         set_int(L, "request", event->request);
         set_text(L, "outcome", sl_transact_outcome_name((sl_transact_outcome)event->code));
@@ -583,6 +600,7 @@ static int connection_next_event(lua_State *L) {
         [SL_CLIENT_WAIT_DONE] = "wait_done",
         [SL_CLIENT_STATE_PROGRESS] = "state_progress",
         [SL_CLIENT_STATE_READY] = "state_ready",
+        [SL_CLIENT_ALLOCATED] = "allocated",
         [SL_CLIENT_TRANSACTED] = "transacted",
         [SL_CLIENT_LOG] = "log",
     };

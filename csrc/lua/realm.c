@@ -97,11 +97,13 @@ static int realm_anchor(lua_State *L) {
 
 /* ---- transactions ---------------------------------------------------------------------------- */
 
-/* realm:begin() -> true, or nil, message, code */
+/* realm:begin(author = 0) -> true, or nil, message, code. `author`: an ident that the realm's
+ * session has allocated; what is written is uploaded in its name. */
 static int realm_begin(lua_State *L) {
     sl_lua_realm *self = sl_lua_check_realm(L, 1);
     sl_status st = SL_STATUS_INIT;
-    if (!sl_client_history_begin(self->history, &st)) return sl_lua_fail(L, &st);
+    uint64_t author = (uint64_t)sl_lua_opt_int(L, 2, 0, INT64_MAX, 0);
+    if (!sl_client_history_begin_for(self->history, author, &st)) return sl_lua_fail(L, &st);
     lua_pushboolean(L, 1);
     return 1;
 }

@@ -63,6 +63,7 @@ static bool send_bind(sl_client_session *s, sl_buf *out, bool *any, sl_status *s
     sl_client_message msg = {.type = SL_MSG_BIND};
     msg.bind.path = sl_str_of(s->path, s->path_size);
     msg.bind.token = SL_STR("");
+    msg.bind.is_subserver = s->subserver;
     msg.bind.need_ident = sl_client_history_ident(s->history) == 0;
     if (!write_message(s, &msg, out, any, st)) return false;
     s->binding.bind_sent = true;
@@ -208,6 +209,19 @@ static bool send_upload(sl_client_session *s, sl_buf *out, bool *any, sl_status 
     return true;
 }
 
+/* One at a time (1-wire.md, 4.13). */
+static bool send_alloc(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
+    sl_client_message msg = {.type = SL_MSG_ALLOC};
+    if (!(s->connection->features & SL_FEATURE_ALLOC)) {
+        while (sl_client_session_wants_alloc(s))
+            sl_client_session_allocated(s, 0);
+        return true;
+    }
+    if (!write_message(s, &msg, out, any, st)) return false;
+    s->binding.alloc_sent = true;
+    return true;
+}
+
 static bool send_transact(sl_client_session *s, sl_buf *out, bool *any, sl_status *st) {
     bool ready = false;
     if (!flush_history(s, &ready, st)) return false;
@@ -243,6 +257,7 @@ bool sl_client_binding_send(sl_client_session *s, sl_buf *out, bool *any, sl_sta
     sl_client_transact_check_support(s);
     if (b->failure) return b->failure_sent || send_failure(s, out, any, st);
     if (s->target_mark > s->last_mark_sent) return send_mark(s, out, any, st);
+    if (!b->alloc_sent && sl_client_session_wants_alloc(s)) return send_alloc(s, out, any, st);
     if (upload_wanted(s)) return send_upload(s, out, any, st);
     if (sl_client_transact_due(s)) return send_transact(s, out, any, st);
     return true;
@@ -270,6 +285,16 @@ static bool receive_mark(sl_client_session *s, uint64_t request, sl_status *st) 
     s->last_mark_received = request;
     s->check_waits = true;
     if (!s->allow_upload && request >= s->gate_mark) s->allow_upload = true;
+    return true;
+}
+
+/* 1-wire.md, 5.14. */
+static bool receive_alloc(sl_client_session *s, uint64_t ident, sl_status *st) {
+    if (!s->binding.alloc_sent) return illegal(st, "ALLOC that was not asked for");
+    if (ident < 2 || ident == sl_client_history_ident(s->history))
+        return sl_fail_code(st, SL_ERR_PROTOCOL, 103, "ALLOC brings an ident that cannot be free");
+    s->binding.alloc_sent = false;
+    sl_client_session_allocated(s, ident);
     return true;
 }
 
@@ -337,6 +362,8 @@ bool sl_client_binding_receive(sl_client_session *s, const sl_server_message *ms
         return receive_ident(s, &msg->ident, st);
     case SL_MSG_DOWNLOAD:
         return sl_client_download_receive(s, &msg->download, st);
+    case SL_MSG_ALLOC:
+        return receive_alloc(s, msg->alloc, st);
     case SL_MSG_TRANSACT:
         return sl_client_transact_receive(s, &msg->transact, st);
     case SL_MSG_MARK:

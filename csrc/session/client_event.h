@@ -24,6 +24,7 @@ typedef enum sl_client_event_type {
     SL_CLIENT_STATE_PROGRESS,   /* `session`; `done` of `total` octets of a state have come */
     SL_CLIENT_STATE_READY,      /* `session`: put the state in place, then call
                                  * sl_client_session_adopt */
+    SL_CLIENT_ALLOCATED,        /* `session`, `request`, `ident`; 0: the wish was given up */
     SL_CLIENT_TRANSACTED,       /* `session`, `request`, `code` (sl_transact_outcome) */
     SL_CLIENT_LOG               /* `session` or 0, `text`, `level`: message of the server */
 } sl_client_event_type;
@@ -89,6 +90,7 @@ typedef struct sl_client_event {
     int code;
     int64_t delay_ms; /* -1: unknown or never */
     uint64_t request;
+    uint64_t ident;
     bool ok, changed;
     uint64_t changesets;
     uint64_t done, total;

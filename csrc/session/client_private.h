@@ -19,10 +19,12 @@
 /* No time set. */
 #define SL_CLIENT_NEVER INT64_MAX
 
-/* A wish of the application for a WAIT_DONE event. */
+/* A wish of the application for a WAIT_DONE or ALLOCATED event. */
+typedef enum sl_wait_kind { SL_WAIT_UPLOAD, SL_WAIT_DOWNLOAD, SL_WAIT_IDENT } sl_wait_kind;
+
 typedef struct sl_client_wait {
     uint64_t request;
-    bool upload;
+    sl_wait_kind kind;
     uint64_t target; /* upload: client version; download: MARK number */
 } sl_client_wait;
 
@@ -51,6 +53,7 @@ typedef struct sl_client_binding {
     bool bind_sent, ident_sent, unbind_sent;
     bool state_sent, state_over; /* STATE_REQUEST was sent; there is no state (any more) to come */
     bool error_received, unbound_received;
+    bool alloc_sent; /* and not answered */
     bool broken; /* a message of the server was left out: it can only be ended, even if the session
                   * has come back to life meanwhile */
     uint64_t confirmed; /* greatest upload client version the server told of */
@@ -67,7 +70,7 @@ struct sl_client_session {
     uint64_t number;                  /* session ident on the wire */
     char *path;
     size_t path_size;
-    bool no_upload, no_upload_delay;
+    bool no_upload, no_upload_delay, subserver;
 
     bool want_state; /* ask for a state as long as the file can take one */
     bool installing; /* the state is complete, the host puts it in place */
@@ -192,6 +195,10 @@ void sl_client_session_connected(sl_client_session *session);
 void sl_client_session_disconnected(sl_client_session *session);
 /* Ends a suspension whose time has come. */
 void sl_client_session_tick(sl_client_session *session, int64_t now);
+/* Whether somebody waits for an ident. */
+bool sl_client_session_wants_alloc(const sl_client_session *session);
+/* An ident was allocated, for whoever has waited longest; 0: the server allocates none. */
+void sl_client_session_allocated(sl_client_session *session, uint64_t ident);
 /* Reports state, progress and waits. True: the session has ended and is to be deleted. */
 bool sl_client_session_settle(sl_client_session *session);
 /* Stops the session; with `retry` a delay is drawn after which it comes back. */

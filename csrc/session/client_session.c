@@ -32,6 +32,7 @@ static void set_defaults(sl_client_session *s, const sl_client_session_options *
     s->no_upload = options->no_upload;
     s->no_upload_delay = options->no_upload_delay;
     s->paused = options->paused;
+    s->subserver = options->subserver;
     s->want_state = options->state_transfer;
     s->resume_at = s->ack_at = SL_CLIENT_NEVER;
     s->next_request = 1;
@@ -192,10 +193,38 @@ static void report_progress(sl_client_session *s) {
 /* Whether the wait has come to an end; a store that cannot be read leaves it open. */
 static bool wait_over(const sl_client_session *s, const sl_client_wait *wait) {
     if (!s->history) return false;
-    if (!wait->upload) return s->last_mark_received >= wait->target && !s->binding.failure;
+    if (wait->kind == SL_WAIT_IDENT) return false;
+    if (wait->kind == SL_WAIT_DOWNLOAD)
+        return s->last_mark_received >= wait->target && !s->binding.failure;
     bool done = false;
     sl_status ignored = SL_STATUS_INIT;
     return sl_client_history_confirmed(s->history, wait->target, &done, &ignored) && done;
+}
+
+static void report_wait(sl_client_session *s, const sl_client_wait *wait, bool ok, uint64_t ident) {
+    sl_client_event_type type =
+        wait->kind == SL_WAIT_IDENT ? SL_CLIENT_ALLOCATED : SL_CLIENT_WAIT_DONE;
+    sl_client_event *event = sl_client_emit(s->connection, type, s->number);
+    event->request = wait->request;
+    event->ok = ok;
+    event->ident = ident;
+}
+
+bool sl_client_session_wants_alloc(const sl_client_session *s) {
+    for (size_t i = 0; i < s->wait_count; i++)
+        if (s->waits[i].kind == SL_WAIT_IDENT) return true;
+    return false;
+}
+
+void sl_client_session_allocated(sl_client_session *s, uint64_t ident) {
+    for (size_t i = 0; i < s->wait_count; i++) {
+        sl_client_wait wait = s->waits[i];
+        if (wait.kind != SL_WAIT_IDENT) continue;
+        s->wait_count--;
+        memmove(s->waits + i, s->waits + i + 1, (s->wait_count - i) * sizeof *s->waits);
+        report_wait(s, &wait, ident != 0, ident);
+        return;
+    }
 }
 
 static void report_waits(sl_client_session *s) {
@@ -208,9 +237,7 @@ static void report_waits(sl_client_session *s) {
             s->waits[kept++] = wait;
             continue;
         }
-        sl_client_event *event = sl_client_emit(s->connection, SL_CLIENT_WAIT_DONE, s->number);
-        event->request = wait.request;
-        event->ok = ok;
+        report_wait(s, &wait, ok, 0);
     }
     s->wait_count = kept;
     s->check_waits = s->fail_waits = false;
@@ -324,11 +351,12 @@ bool sl_client_session_restart(sl_client_session *s, sl_status *st) {
 
 bool sl_client_session_transact(sl_client_session *s, uint64_t *request, sl_status *st) {
     sl_client_transact *t = &s->transact;
+    *request = 0;
+    if (!s->history) return sl_fail(st, SL_ERR_USAGE, "", "the session has no file at the moment");
     bool ok = sl_client_session_may_transact(s) ||
               sl_fail(st, SL_ERR_USAGE, "",
                       s->no_upload ? "this session only downloads"
                                    : "a serialized transaction is on its way already; wait for it");
-    *request = 0;
     if (!ok || !sl_client_enter(s->connection, st)) {
         sl_client_history_rollback(s->history);
         return false;
@@ -343,7 +371,7 @@ bool sl_client_session_transact(sl_client_session *s, uint64_t *request, sl_stat
     return true;
 }
 
-static bool add_wait(sl_client_session *s, bool upload, uint64_t target, uint64_t *request,
+static bool add_wait(sl_client_session *s, sl_wait_kind kind, uint64_t target, uint64_t *request,
                      sl_status *st) {
     if (s->wait_count == s->wait_capacity) {
         size_t capacity = s->wait_capacity ? s->wait_capacity * 2 : 4;
@@ -354,21 +382,32 @@ static bool add_wait(sl_client_session *s, bool upload, uint64_t target, uint64_
     }
     if (!sl_client_enter(s->connection, st)) return false;
     *request = s->next_request++;
-    s->waits[s->wait_count++] = (sl_client_wait){*request, upload, target};
+    s->waits[s->wait_count++] = (sl_client_wait){*request, kind, target};
     s->check_waits = true;
     return true;
 }
 
 bool sl_client_session_wait_upload(sl_client_session *s, uint64_t *request, sl_status *st) {
     if (!s->history) return sl_fail(st, SL_ERR_USAGE, "", "the session has no file at the moment");
-    if (!add_wait(s, true, sl_client_history_version(s->history), request, st)) return false;
+    if (!add_wait(s, SL_WAIT_UPLOAD, sl_client_history_version(s->history), request, st))
+        return false;
     sl_client_settle(s->connection);
     return true;
 }
 
 bool sl_client_session_wait_download(sl_client_session *s, uint64_t *request, sl_status *st) {
-    if (!add_wait(s, false, s->target_mark + 1, request, st)) return false;
+    if (!add_wait(s, SL_WAIT_DOWNLOAD, s->target_mark + 1, request, st)) return false;
     s->target_mark++;
+    sl_client_settle(s->connection);
+    return true;
+}
+
+bool sl_client_session_allocate(sl_client_session *s, uint64_t *request, sl_status *st) {
+    if (!s->subserver)
+        return sl_fail(st, SL_ERR_USAGE, "",
+                       "only the session of a server's file allocates idents: open it with the "
+                       "option 'subserver'");
+    if (!add_wait(s, SL_WAIT_IDENT, 0, request, st)) return false;
     sl_client_settle(s->connection);
     return true;
 }

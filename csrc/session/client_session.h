@@ -10,6 +10,8 @@ typedef struct sl_client_session_options {
     bool no_upload; /* download only: the fresh copy of a client reset (part 4, 12.3) */
     bool no_upload_delay; /* upload before the first MARK is answered (part 4, 9.5) */
     bool paused;          /* starts paused */
+    bool subserver;       /* the file is a server's: it speaks for clients of its own (1-wire.md,
+                           * 4.13). Holds for the life of a file: its ident is of that kind */
     bool state_transfer;  /* a file that has nothing yet receives the present state instead of the
                            * whole history, if the server can do that: see
                            * sl_client_session_adopt */
@@ -49,6 +51,12 @@ void sl_client_session_mute(sl_client_session *session, bool integrated, bool pr
  * rising within a session. */
 bool sl_client_session_wait_upload(sl_client_session *session, uint64_t *request, sl_status *st);
 bool sl_client_session_wait_download(sl_client_session *session, uint64_t *request, sl_status *st);
+
+/* Asks the server for a file ident for a client of this one's own; an ALLOCATED event with *request
+ * and the ident comes, after a lost connection too (idents that got lost with it stay unused), or
+ * one with 0 when the session ends or the server cannot do it. What such a client writes is
+ * uploaded with sl_client_history_begin_for. SL_ERR_USAGE without the option `subserver`. */
+bool sl_client_session_allocate(sl_client_session *session, uint64_t *request, sl_status *st);
 
 /* Ends the write that is open on the session's history as a serialized transaction
  * (protocol/1-wire.md, 4.14): it is taken back here and sent to the server, which takes it in as it

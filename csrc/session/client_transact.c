@@ -8,7 +8,7 @@ const char *sl_transact_outcome_name(sl_transact_outcome outcome) {
 }
 
 bool sl_client_session_may_transact(const sl_client_session *s) {
-    return !s->closing && !s->no_upload && s->transact.phase == SL_TRANSACT_NONE;
+    return s->history && !s->no_upload && s->transact.phase == SL_TRANSACT_NONE;
 }
 
 static bool unanswered(const sl_client_transact *t) {

@@ -15,7 +15,7 @@
  * version            client version it produced         server version it produced
  * peer_version       server version it was based on     author's client version (0: server's own)
  * origin_file        0 = made here                      author (0 = the server itself)
- * salt               0                                  salt of the version
+ * salt               made for another file: its ident   salt of the version
  * changeset          as recorded; "" if received        transformed form; "" if nothing is left
  * original           ""                                 as uploaded, while retention keeps it; else
  * "" */

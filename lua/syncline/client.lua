@@ -333,7 +333,8 @@ end
 ---`client_reset` (what happens when the server no longer knows the file: `"recover_or_discard"`, the default,
 ---`"recover"`, `"discard"` or `"manual"`, or `{mode =, before = fn(realm), after = fn(realm, result)}`);
 ---`paused` (start paused); `upload = false` (download only); `upload_delay = false` (do not wait for the
----first download before uploading).
+---first download before uploading); `subserver` (this program is itself a server with clients of its own, see
+---`session:allocate`).
 ---@param realm syncline.Realm
 ---@param options table
 ---@return syncline.Session|nil session
@@ -351,7 +352,7 @@ function client.attach(realm, options)
     end
     local session, message, code = connection.core:session(realm.handle, {
         path = core.ejson.encode(options.partition, "relaxed"), paused = options.paused, upload = options.upload,
-        upload_delay = options.upload_delay, state_transfer = options.state_transfer,
+        upload_delay = options.upload_delay, subserver = options.subserver, state_transfer = options.state_transfer,
     })
     if not session then return nil, message, code end
     local self = Session._new({

@@ -168,9 +168,19 @@ end
 ---@return boolean|nil ok
 ---@return any ... results of `fn`, or message and code
 function Realm:write(fn, ...)
+    return self:write_as(0, fn, ...)
+end
+
+---As `realm:write`, for a program that is itself a server: in the name of one of its own clients, whose ident
+---`session:allocate` has given. 0: of the file itself.
+---@param author integer
+---@param fn function
+---@return boolean|nil ok
+---@return any ... results of `fn`, or message and code
+function Realm:write_as(author, fn, ...)
     local handle = self.handle
     if handle:writing() then error("a write is open already; writes do not nest", 2) end
-    local began, message, code = handle:begin()
+    local began, message, code = handle:begin(author)
     if not began then return nil, message, code end
     local ok, out, failure = Realm._attempt(self, fn, ...)
     if not ok and failure == RAISED then error(out, 0) end

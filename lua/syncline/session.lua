@@ -17,6 +17,7 @@ function Session._new(fields)
     fields.progress_observers = {}
     fields.waits = {}
     fields.transacts = {}
+    fields.allocations = {}
     return setmetatable(fields, Session)
 end
 
@@ -98,6 +99,28 @@ end
 ---@return string|number|nil code
 function Session:wait_for_download(timeout)
     return wait(self, "wait_download", timeout)
+end
+
+---For a program that is itself a server with clients of its own (option `subserver` of sync): a file ident for
+---one of them. What that client writes is then written with `realm:write_as(ident, fn)` and comes back to
+---nobody here. Idents are never given out twice; keep them.
+---@param timeout number|nil seconds
+---@return integer|nil ident
+---@return string|nil message
+---@return string|number|nil code
+function Session:allocate(timeout)
+    if self.realm:is_writing() then error("a write is open: end it before waiting", 2) end
+    if not self.core then return nil, describe(self.last_error) end
+    local request, message, code = self.core:allocate()
+    if not request then return nil, message, code end
+    local this = { state = "waiting" }
+    self.allocations[request] = this
+    self.connection:pump()
+    local ok, why, number = loop.run(function() return this.state ~= "waiting" or not self.core or self.stuck end, timeout)
+    if this.ident then return this.ident end
+    if not ok then return nil, out_of_time(self, why), number end
+    if self.core and self:state() == "active" then return nil, "the server allocates no idents", "unsupported" end
+    return nil, describe(self.stuck or self.last_error)
 end
 
 ---Stops synchronising; changes collect in the file until `resume`.
@@ -289,6 +312,11 @@ local HANDLERS = {
         if ok then return realm:replaced() end
         self:fail({ class = "storage", code = code, name = "local failure", message = message, try_again = false,
             advice = "check the disk (space, permissions), and open the realm again" })
+    end,
+    allocated = function(self, event)
+        local this = self.allocations[event.request]
+        self.allocations[event.request] = nil
+        if this then this.state, this.ident = "done", event.ident end
     end,
     transacted = function(self, event) transact.finish(self, event) end,
     session_state = function(self, event)

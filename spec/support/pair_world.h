@@ -30,6 +30,9 @@ typedef struct world_client {
     bool wants_link;
     world_queue to_server, to_client;
     size_t errors, resets, integrated, waits_done, waits_failed;
+    bool subserver;      /* its file is a server's; set before world_add_client */
+    uint64_t idents[16]; /* that were allocated for it, in order; 0 = given up */
+    size_t ident_count;
     bool asks_for_state; /* its session asks for a state; set before world_start_client */
     size_t state_parts, states;
     uint64_t state_done, state_octets;        /* progress, and octets of all STATE bodies */
@@ -158,6 +161,8 @@ static inline void world_drain(world_client *c) {
             c->state_done = event.done;
         }
         if (event.type == SL_CLIENT_INTEGRATED) c->integrated += event.changesets;
+        if (event.type == SL_CLIENT_ALLOCATED && c->ident_count < 16)
+            c->idents[c->ident_count++] = event.ident;
         if (event.type == SL_CLIENT_TRANSACTED) c->outcomes[event.code]++;
         if (event.type == SL_CLIENT_WAIT_DONE) event.ok ? c->waits_done++ : c->waits_failed++;
         if (event.type == SL_CLIENT_ERROR) {
@@ -175,6 +180,7 @@ static inline void world_start_client(world_client *c) {
     sl_client_connection_options options = {
         .env = &c->env.env, .route = SL_STR("/realm-sync"), .route_verified = true};
     sl_client_session_options session = {.path = SL_STR("\"world\""),
+                                         .subserver = c->subserver,
                                          .state_transfer = c->asks_for_state};
     c->connection = sl_client_connection_new(&options, &st);
     if (!c->connection) file_fatal("connection", &st);
