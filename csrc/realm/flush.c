@@ -25,9 +25,11 @@ static bool extend_node(sl_realm *realm, sl_cell *cell, const sl_node *node) {
 static bool extend_deep(sl_realm *realm, sl_cell *cell, sl_object *object) {
     if (!sl_cell_extend(realm, cell, object)) return false;
     /* What an erased property held may be of a class that is gone, too. */
-    for (uint32_t i = 0; i < object->value_count; i++)
-        if (!object->cls->properties[i].erased && !extend_node(realm, cell, &object->values[i]))
-            return false;
+    for (uint32_t i = 0; i < object->value_count; i++) {
+        const sl_node *node = &object->values[i];
+        if (node->kind == SL_NODE_VALUE || object->cls->properties[i].erased) continue;
+        if (!extend_node(realm, cell, node)) return false;
+    }
     return true;
 }
 

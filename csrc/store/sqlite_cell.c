@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "realm/dict.h"
+#include "realm/list.h"
 #include "store/key_code.h"
 #include "store/sqlite_json.h"
 #include "store/sqlite_time.h"
@@ -245,6 +247,15 @@ bool sl_sqlite_is_json(const sl_property *property, bool embedded) {
     return property->collection != SL_SINGLE || property->type == SL_TYPE_MIXED || embedded;
 }
 
+/* As most collections of many objects are: their text needs no writer. */
+static const char *empty_collection(const sl_property *def, const sl_node *node) {
+    if (def->collection == SL_SINGLE) return NULL;
+    if (node->kind == SL_NODE_DICT) return sl_dict_count(node->dict) ? NULL : "{}";
+    if (node->kind == SL_NODE_LIST || node->kind == SL_NODE_SET)
+        return sl_list_count(node->list) ? NULL : "[]";
+    return NULL;
+}
+
 bool sl_sqlite_bind_node(sl_sqlite_store *store, sqlite3_stmt *stmt, int at,
                          const sl_cat_property *property, bool embedded, const sl_node *node,
                          sl_status *st) {
@@ -252,6 +263,8 @@ bool sl_sqlite_bind_node(sl_sqlite_store *store, sqlite3_stmt *stmt, int at,
     if (value && node->value.type == SL_TYPE_NULL) {
         return fail_bind(store, sqlite3_bind_null(stmt, at), st);
     }
+    const char *empty = empty_collection(&property->def, node);
+    if (empty) return fail_bind(store, sqlite3_bind_text(stmt, at, empty, 2, SQLITE_STATIC), st);
     if (sl_sqlite_is_json(&property->def, embedded)) {
         sl_buf_clear(&store->scratch);
         return sl_sqlite_json_write(store, node, property->def.target, &store->scratch, st) &&
