@@ -4,10 +4,6 @@
 
 typedef void (*reader)(sl_scan *scan, sl_dialect dialect, sl_client_message *msg);
 
-static uint64_t scan_number(sl_scan *scan) {
-    return sl_scan_uint(scan, SL_MAX_NUMBER);
-}
-
 static void read_session(sl_scan *scan, sl_client_message *msg) {
     msg->session = sl_scan_uint(scan, UINT64_MAX);
 }
@@ -15,8 +11,8 @@ static void read_session(sl_scan *scan, sl_client_message *msg) {
 static void read_bind(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     sl_msg_bind *bind = &msg->bind;
     read_session(scan, msg);
-    uint64_t path_size = scan_number(scan);
-    uint64_t token_size = scan_number(scan);
+    uint64_t path_size = sl_scan_number(scan);
+    uint64_t token_size = sl_scan_number(scan);
     bind->need_ident = sl_scan_bool(scan);
     bind->is_subserver = sl_scan_bool(scan);
     if (path_size > (uint64_t)(dialect.flx ? SL_MAX_FLX_BIND : SL_MAX_PBS_PATH))
@@ -32,18 +28,17 @@ static void read_bind(sl_scan *scan, sl_dialect dialect, sl_client_message *msg)
 static void read_ident(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     sl_msg_client_ident *ident = &msg->ident;
     read_session(scan, msg);
-    ident->file_ident = scan_number(scan);
-    ident->salt = (int64_t)scan_number(scan);
-    ident->dl_sv = scan_number(scan);
-    ident->dl_cv = scan_number(scan);
-    ident->latest_sv = scan_number(scan);
-    ident->latest_salt = (int64_t)scan_number(scan);
+    ident->file_ident = sl_scan_number(scan);
+    ident->salt = (int64_t)sl_scan_number(scan);
+    ident->dl_sv = sl_scan_number(scan);
+    ident->dl_cv = sl_scan_number(scan);
+    ident->latest_sv = sl_scan_number(scan);
+    ident->latest_salt = (int64_t)sl_scan_number(scan);
     ident->query_version = 0;
     ident->query = SL_STR("");
     if (!dialect.flx) return;
-    ident->query_version = (int64_t)scan_number(scan);
-    uint64_t size = sl_scan_uint(scan, SL_MAX_QUERY);
-    ident->query = sl_scan_body(scan, size);
+    ident->query_version = (int64_t)sl_scan_number(scan);
+    ident->query = sl_scan_sized_body(scan, SL_MAX_QUERY);
 }
 
 static void read_upload(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
@@ -51,11 +46,11 @@ static void read_upload(sl_scan *scan, sl_dialect dialect, sl_client_message *ms
     (void)dialect;
     read_session(scan, msg);
     upload->body.compressed = sl_scan_bool(scan);
-    upload->body.uncompressed_size = scan_number(scan);
-    uint64_t compressed_size = scan_number(scan);
-    upload->progress_cv = scan_number(scan);
-    upload->progress_sv = scan_number(scan);
-    upload->locked_sv = scan_number(scan);
+    upload->body.uncompressed_size = sl_scan_number(scan);
+    uint64_t compressed_size = sl_scan_number(scan);
+    upload->progress_cv = sl_scan_number(scan);
+    upload->progress_sv = sl_scan_number(scan);
+    upload->locked_sv = sl_scan_number(scan);
     sl_scan_packed_body(scan, &upload->body, compressed_size);
 }
 
@@ -67,28 +62,27 @@ static void read_session_only(sl_scan *scan, sl_dialect dialect, sl_client_messa
 static void read_mark(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     (void)dialect;
     read_session(scan, msg);
-    msg->mark = scan_number(scan);
+    msg->mark = sl_scan_number(scan);
     if (msg->mark == 0) sl_scan_fail(scan, 103, "the request number is 0");
 }
 
 static void read_query(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     (void)dialect;
     read_session(scan, msg);
-    msg->query.version = (int64_t)scan_number(scan);
-    uint64_t size = sl_scan_uint(scan, SL_MAX_QUERY);
-    msg->query.query = sl_scan_body(scan, size);
+    msg->query.version = (int64_t)sl_scan_number(scan);
+    msg->query.query = sl_scan_sized_body(scan, SL_MAX_QUERY);
 }
 
 static void read_ping(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     (void)dialect;
-    msg->ping.timestamp_ms = (int64_t)scan_number(scan);
-    msg->ping.rtt_ms = (int64_t)scan_number(scan);
+    msg->ping.timestamp_ms = (int64_t)sl_scan_number(scan);
+    msg->ping.rtt_ms = (int64_t)sl_scan_number(scan);
 }
 
 static void read_json_error(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     (void)dialect;
     msg->error.code = sl_scan_int32(scan);
-    uint64_t size = scan_number(scan);
+    uint64_t size = sl_scan_number(scan);
     read_session(scan, msg);
     msg->error.json = sl_scan_body(scan, size);
 }
@@ -96,25 +90,22 @@ static void read_json_error(sl_scan *scan, sl_dialect dialect, sl_client_message
 static void read_test_command(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     (void)dialect;
     read_session(scan, msg);
-    msg->test.request = scan_number(scan);
-    uint64_t size = scan_number(scan);
-    msg->test.json = sl_scan_body(scan, size);
+    msg->test.request = sl_scan_number(scan);
+    msg->test.json = sl_scan_sized_body(scan, SL_MAX_NUMBER);
 }
 
 static void read_transact(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     (void)dialect;
     read_session(scan, msg);
-    msg->transact.client_version = scan_number(scan);
-    msg->transact.server_version = scan_number(scan);
-    uint64_t size = scan_number(scan);
-    msg->transact.changeset = sl_scan_body(scan, size);
+    msg->transact.client_version = sl_scan_number(scan);
+    msg->transact.server_version = sl_scan_number(scan);
+    msg->transact.changeset = sl_scan_sized_body(scan, SL_MAX_NUMBER);
 }
 
 static void read_refresh(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     (void)dialect;
     read_session(scan, msg);
-    uint64_t size = sl_scan_uint(scan, SL_MAX_TOKEN);
-    msg->refresh = sl_scan_body(scan, size);
+    msg->refresh = sl_scan_sized_body(scan, SL_MAX_TOKEN);
 }
 
 static int32_t scan_range(sl_scan *scan) {
@@ -125,9 +116,9 @@ static void read_state_request(sl_scan *scan, sl_dialect dialect, sl_client_mess
     sl_msg_state_request *request = &msg->state_request;
     (void)dialect;
     read_session(scan, msg);
-    request->partial_sv = scan_number(scan);
-    request->partial_salt = (int64_t)scan_number(scan);
-    request->offset = scan_number(scan);
+    request->partial_sv = sl_scan_number(scan);
+    request->partial_salt = (int64_t)sl_scan_number(scan);
+    request->offset = sl_scan_number(scan);
     request->need_recent = sl_scan_bool(scan);
     request->min_file_format = scan_range(scan);
     request->max_file_format = scan_range(scan);
@@ -138,8 +129,8 @@ static void read_state_request(sl_scan *scan, sl_dialect dialect, sl_client_mess
 static void read_version_request(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
     (void)dialect;
     read_session(scan, msg);
-    msg->version_request.file_ident = scan_number(scan);
-    msg->version_request.salt = (int64_t)scan_number(scan);
+    msg->version_request.file_ident = sl_scan_number(scan);
+    msg->version_request.salt = (int64_t)sl_scan_number(scan);
 }
 
 static const struct {
@@ -214,12 +205,6 @@ static void put_upload(sl_buf *out, const sl_msg_upload *upload) {
     sl_buf_str(out, body->bytes);
 }
 
-static void put_sized(sl_buf *out, sl_str body) {
-    sl_put_field(out, body.size);
-    sl_buf_byte(out, '\n');
-    sl_buf_str(out, body);
-}
-
 static void put_bind(sl_buf *out, const sl_msg_bind *bind) {
     sl_put_field(out, bind->path.size);
     sl_put_field(out, bind->token.size);
@@ -240,14 +225,6 @@ static void put_state_request(sl_buf *out, const sl_msg_state_request *request) 
     sl_put_int_field(out, request->min_history_schema);
     sl_put_int_field(out, request->max_history_schema);
     sl_buf_byte(out, '\n');
-}
-
-static void put_json_error(sl_buf *out, const sl_client_message *msg) {
-    sl_put_int_field(out, msg->error.code);
-    sl_put_field(out, msg->error.json.size);
-    sl_put_field(out, msg->session);
-    sl_buf_byte(out, '\n');
-    sl_buf_str(out, msg->error.json);
 }
 
 static void put_numbers(sl_buf *out, uint64_t a, uint64_t b) {
@@ -274,25 +251,25 @@ void sl_client_message_write(sl_buf *out, sl_dialect dialect, const sl_client_me
         break;
     case SL_MSG_QUERY:
         sl_put_int_field(out, msg->query.version);
-        put_sized(out, msg->query.query);
+        sl_put_sized_body(out, msg->query.query);
         break;
     case SL_MSG_PING:
         put_numbers(out, (uint64_t)msg->ping.timestamp_ms, (uint64_t)msg->ping.rtt_ms);
         break;
     case SL_MSG_JSON_ERROR:
-        put_json_error(out, msg);
+        sl_put_json_error(out, msg->error.code, msg->error.json, msg->session);
         break;
     case SL_MSG_TEST_COMMAND:
         sl_put_field(out, msg->test.request);
-        put_sized(out, msg->test.json);
+        sl_put_sized_body(out, msg->test.json);
         break;
     case SL_MSG_TRANSACT:
         sl_put_field(out, msg->transact.client_version);
         sl_put_field(out, msg->transact.server_version);
-        put_sized(out, msg->transact.changeset);
+        sl_put_sized_body(out, msg->transact.changeset);
         break;
     case SL_MSG_REFRESH:
-        put_sized(out, msg->refresh);
+        sl_put_sized_body(out, msg->refresh);
         break;
     case SL_MSG_STATE_REQUEST:
         put_state_request(out, &msg->state_request);

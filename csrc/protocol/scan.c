@@ -146,6 +146,15 @@ sl_str sl_scan_body(sl_scan *scan, uint64_t size) {
     return part;
 }
 
+sl_str sl_scan_sized_body(sl_scan *scan, uint64_t max) {
+    uint64_t size = sl_scan_uint(scan, max);
+    return sl_scan_body(scan, size);
+}
+
+uint64_t sl_scan_number(sl_scan *scan) {
+    return sl_scan_uint(scan, SL_MAX_NUMBER);
+}
+
 void sl_scan_packed_body(sl_scan *scan, sl_body *body, uint64_t compressed_size) {
     if (body->uncompressed_size > SL_MAX_INFLATED)
         sl_scan_fail(scan, 112, "the body is larger than the limit");
@@ -183,4 +192,18 @@ void sl_put_int_field(sl_buf *out, int64_t value) {
     sl_buf_byte(out, ' ');
     if (value < 0) sl_buf_byte(out, '-');
     sl_put_uint(out, value < 0 ? UINT64_C(0) - (uint64_t)value : (uint64_t)value);
+}
+
+void sl_put_sized_body(sl_buf *out, sl_str body) {
+    sl_put_field(out, body.size);
+    sl_buf_byte(out, '\n');
+    sl_buf_str(out, body);
+}
+
+void sl_put_json_error(sl_buf *out, int code, sl_str json, uint64_t session) {
+    sl_put_int_field(out, code);
+    sl_put_field(out, json.size);
+    sl_put_field(out, session);
+    sl_buf_byte(out, '\n');
+    sl_buf_str(out, json);
 }

@@ -23,6 +23,8 @@ bool sl_scan_init(sl_scan *scan, const void *data, size_t size);
 sl_str sl_scan_word(sl_scan *scan);
 /* SP and a decimal number of at most `max`. */
 uint64_t sl_scan_uint(sl_scan *scan, uint64_t max);
+/* SP and a number as the protocol has them: at most SL_MAX_NUMBER. */
+uint64_t sl_scan_number(sl_scan *scan);
 /* SP, an optional "-", and a number that fits int32. */
 int32_t sl_scan_int32(sl_scan *scan);
 bool sl_scan_bool(sl_scan *scan);
@@ -31,6 +33,8 @@ double sl_scan_fraction(sl_scan *scan);
 /* Takes the rest of the message as body parts: `size` octets must be there. After the last part
  * sl_scan_finish checks that nothing is left. */
 sl_str sl_scan_body(sl_scan *scan, uint64_t size);
+/* The size (at most `max`) as the last field of the head, then the body. */
+sl_str sl_scan_sized_body(sl_scan *scan, uint64_t max);
 /* Marks the scan as failed. */
 void sl_scan_fail(sl_scan *scan, int code, const char *problem);
 /* Checks the end of the message and turns a problem into `st`; `name` is the message type. */
@@ -48,5 +52,9 @@ void sl_put_uint(sl_buf *out, uint64_t value);
 /* Appends SP and the number. */
 void sl_put_field(sl_buf *out, uint64_t value);
 void sl_put_int_field(sl_buf *out, int64_t value);
+/* Appends the size as the last field of the head, and the body. */
+void sl_put_sized_body(sl_buf *out, sl_str body);
+/* Appends the fields of a JSON_ERROR, which both sides send. */
+void sl_put_json_error(sl_buf *out, int code, sl_str json, uint64_t session);
 
 #endif

@@ -4,21 +4,17 @@
 
 typedef void (*reader)(sl_scan *scan, sl_dialect dialect, sl_server_message *msg);
 
-static uint64_t scan_number(sl_scan *scan) {
-    return sl_scan_uint(scan, SL_MAX_NUMBER);
-}
-
 static void read_session(sl_scan *scan, sl_server_message *msg) {
-    msg->session = scan_number(scan);
+    msg->session = sl_scan_number(scan);
     if (msg->session == 0) sl_scan_fail(scan, 103, "the session ident is 0");
 }
 
 static void read_session_or_0(sl_scan *scan, sl_server_message *msg) {
-    msg->session = scan_number(scan);
+    msg->session = sl_scan_number(scan);
 }
 
 static uint64_t scan_positive(sl_scan *scan, const char *problem) {
-    uint64_t value = scan_number(scan);
+    uint64_t value = sl_scan_number(scan);
     if (value == 0) sl_scan_fail(scan, 103, problem);
     return value;
 }
@@ -31,34 +27,34 @@ static void read_ident(sl_scan *scan, sl_dialect dialect, sl_server_message *msg
 }
 
 static void read_batch(sl_scan *scan, sl_dialect dialect, sl_msg_download *download) {
-    download->query_version = (int64_t)scan_number(scan);
+    download->query_version = (int64_t)sl_scan_number(scan);
     uint64_t batch = sl_scan_uint(scan, dialect.version >= 14 ? 2 : 1);
     download->batch = (sl_batch_state)batch;
     if (dialect.version >= 12) {
         download->progress = sl_scan_fraction(scan);
     } else {
-        download->downloadable = scan_number(scan);
+        download->downloadable = sl_scan_number(scan);
     }
 }
 
 static void read_download(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     sl_msg_download *download = &msg->download;
     read_session(scan, msg);
-    download->dl_sv = scan_number(scan);
-    download->dl_cv = scan_number(scan);
-    download->latest_sv = scan_number(scan);
-    download->latest_salt = (int64_t)scan_number(scan);
-    download->ul_cv = scan_number(scan);
-    download->ul_sv = scan_number(scan);
+    download->dl_sv = sl_scan_number(scan);
+    download->dl_cv = sl_scan_number(scan);
+    download->latest_sv = sl_scan_number(scan);
+    download->latest_salt = (int64_t)sl_scan_number(scan);
+    download->ul_cv = sl_scan_number(scan);
+    download->ul_sv = sl_scan_number(scan);
     if (dialect.flx) {
         read_batch(scan, dialect, download);
     } else {
-        download->downloadable = scan_number(scan);
+        download->downloadable = sl_scan_number(scan);
     }
     sl_body *body = &download->body;
     body->compressed = sl_scan_bool(scan);
-    body->uncompressed_size = scan_number(scan);
-    uint64_t compressed_size = scan_number(scan);
+    body->uncompressed_size = sl_scan_number(scan);
+    uint64_t compressed_size = sl_scan_number(scan);
     sl_scan_packed_body(scan, body, compressed_size);
 }
 
@@ -76,7 +72,7 @@ static void read_mark(sl_scan *scan, sl_dialect dialect, sl_server_message *msg)
 static void read_error(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     (void)dialect;
     msg->error.code = sl_scan_int32(scan);
-    uint64_t size = scan_number(scan);
+    uint64_t size = sl_scan_number(scan);
     msg->error.try_again = sl_scan_bool(scan);
     read_session_or_0(scan, msg);
     msg->error.text = sl_scan_body(scan, size);
@@ -85,7 +81,7 @@ static void read_error(sl_scan *scan, sl_dialect dialect, sl_server_message *msg
 static void read_json_error(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     (void)dialect;
     msg->json_error.code = sl_scan_int32(scan);
-    uint64_t size = scan_number(scan);
+    uint64_t size = sl_scan_number(scan);
     read_session_or_0(scan, msg);
     msg->json_error.json = sl_scan_body(scan, size);
 }
@@ -93,49 +89,46 @@ static void read_json_error(sl_scan *scan, sl_dialect dialect, sl_server_message
 static void read_query_error(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     (void)dialect;
     msg->query_error.code = sl_scan_int32(scan);
-    uint64_t size = scan_number(scan);
+    uint64_t size = sl_scan_number(scan);
     read_session(scan, msg);
-    msg->query_error.query_version = (int64_t)scan_number(scan);
+    msg->query_error.query_version = (int64_t)sl_scan_number(scan);
     msg->query_error.text = sl_scan_body(scan, size);
 }
 
 static void read_pong(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     (void)dialect;
-    msg->pong = (int64_t)scan_number(scan);
+    msg->pong = (int64_t)sl_scan_number(scan);
 }
 
 static void read_log(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     (void)dialect;
     read_session_or_0(scan, msg);
-    uint64_t size = scan_number(scan);
-    msg->log = sl_scan_body(scan, size);
+    msg->log = sl_scan_sized_body(scan, SL_MAX_NUMBER);
 }
 
 static void read_test_command(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     (void)dialect;
     read_session(scan, msg);
-    msg->test.request = scan_number(scan);
-    uint64_t size = scan_number(scan);
-    msg->test.json = sl_scan_body(scan, size);
+    msg->test.request = sl_scan_number(scan);
+    msg->test.json = sl_scan_sized_body(scan, SL_MAX_NUMBER);
 }
 
 static void read_state(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     sl_msg_state *state = &msg->state;
     (void)dialect;
     read_session(scan, msg);
-    state->server_version = scan_number(scan);
-    state->server_salt = (int64_t)scan_number(scan);
-    state->begin_offset = scan_number(scan);
-    state->end_offset = scan_number(scan);
-    state->max_offset = scan_number(scan);
-    uint64_t size = scan_number(scan);
-    state->segments = sl_scan_body(scan, size);
+    state->server_version = sl_scan_number(scan);
+    state->server_salt = (int64_t)sl_scan_number(scan);
+    state->begin_offset = sl_scan_number(scan);
+    state->end_offset = sl_scan_number(scan);
+    state->max_offset = sl_scan_number(scan);
+    state->segments = sl_scan_sized_body(scan, SL_MAX_NUMBER);
 }
 
 static void read_client_version(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
     (void)dialect;
     read_session(scan, msg);
-    msg->client_version = scan_number(scan);
+    msg->client_version = sl_scan_number(scan);
 }
 
 static void read_alloc(sl_scan *scan, sl_dialect dialect, sl_server_message *msg) {
@@ -149,12 +142,11 @@ static void read_transact(sl_scan *scan, sl_dialect dialect, sl_server_message *
     (void)dialect;
     read_session(scan, msg);
     transact->status = sl_scan_uint(scan, 3);
-    transact->server_version = scan_number(scan);
-    transact->server_salt = (int64_t)scan_number(scan);
-    transact->origin_timestamp = scan_number(scan);
-    transact->origin_ident = scan_number(scan);
-    uint64_t size = scan_number(scan);
-    transact->substitutions = sl_scan_body(scan, size);
+    transact->server_version = sl_scan_number(scan);
+    transact->server_salt = (int64_t)sl_scan_number(scan);
+    transact->origin_timestamp = sl_scan_number(scan);
+    transact->origin_ident = sl_scan_number(scan);
+    transact->substitutions = sl_scan_sized_body(scan, SL_MAX_NUMBER);
     if (transact->status == 0) sl_scan_fail(scan, 103, "the status is 0");
 }
 
@@ -196,12 +188,6 @@ bool sl_server_message_parse(sl_server_message *msg, sl_dialect dialect, const v
     return sl_fail_code(st, SL_ERR_PROTOCOL, 102,
                         "message type \"%.*s\" is unknown on this kind of connection",
                         (int)(word.size < 40 ? word.size : 40), word.data);
-}
-
-static void put_sized(sl_buf *out, sl_str body) {
-    sl_put_field(out, body.size);
-    sl_buf_byte(out, '\n');
-    sl_buf_str(out, body);
 }
 
 /* At most four decimals, no trailing zeros, "0" and "1" without a point. Below 1 stays below 1, so
@@ -265,14 +251,6 @@ static void put_error(sl_buf *out, const sl_server_message *msg) {
     sl_buf_str(out, msg->error.text);
 }
 
-static void put_json_error(sl_buf *out, const sl_server_message *msg) {
-    sl_put_int_field(out, msg->json_error.code);
-    sl_put_field(out, msg->json_error.json.size);
-    sl_put_field(out, msg->session);
-    sl_buf_byte(out, '\n');
-    sl_buf_str(out, msg->json_error.json);
-}
-
 static void put_query_error(sl_buf *out, const sl_server_message *msg) {
     sl_put_int_field(out, msg->query_error.code);
     sl_put_field(out, msg->query_error.text.size);
@@ -288,7 +266,7 @@ static void put_state(sl_buf *out, const sl_msg_state *state) {
     sl_put_field(out, state->begin_offset);
     sl_put_field(out, state->end_offset);
     sl_put_field(out, state->max_offset);
-    put_sized(out, state->segments);
+    sl_put_sized_body(out, state->segments);
 }
 
 static void put_transact(sl_buf *out, const sl_msg_server_transact *transact) {
@@ -297,7 +275,7 @@ static void put_transact(sl_buf *out, const sl_msg_server_transact *transact) {
     sl_put_int_field(out, transact->server_salt);
     sl_put_field(out, transact->origin_timestamp);
     sl_put_field(out, transact->origin_ident);
-    put_sized(out, transact->substitutions);
+    sl_put_sized_body(out, transact->substitutions);
 }
 
 /* ERROR, JSON_ERROR and QUERY_ERROR have the session in another place, PONG has none. */
@@ -326,7 +304,7 @@ void sl_server_message_write(sl_buf *out, sl_dialect dialect, const sl_server_me
         put_error(out, msg);
         break;
     case SL_MSG_JSON_ERROR:
-        put_json_error(out, msg);
+        sl_put_json_error(out, msg->json_error.code, msg->json_error.json, msg->session);
         break;
     case SL_MSG_QUERY_ERROR:
         put_query_error(out, msg);
@@ -338,11 +316,11 @@ void sl_server_message_write(sl_buf *out, sl_dialect dialect, const sl_server_me
         put_line(out, (uint64_t)msg->pong);
         break;
     case SL_MSG_LOG_MESSAGE:
-        put_sized(out, msg->log);
+        sl_put_sized_body(out, msg->log);
         break;
     case SL_MSG_TEST_COMMAND:
         sl_put_field(out, msg->test.request);
-        put_sized(out, msg->test.json);
+        sl_put_sized_body(out, msg->test.json);
         break;
     case SL_MSG_STATE:
         put_state(out, &msg->state);
