@@ -135,6 +135,7 @@ function Client:realm()
     realm.session = {
         nudge = function() simulation.handle:wrote(number) end,
         close = function() end,
+        listen = function() end,
     }
     simulation.realms[number] = realm
     if simulation.schema then
