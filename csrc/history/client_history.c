@@ -6,6 +6,9 @@
 #include "realm/change.h"
 #include "realm/record.h"
 
+/* Set: nobody will ever synchronise this file. */
+#define META_LOCAL "client.local_only"
+
 /* ---- opening and closing --------------------------------------------------------------------- */
 
 sl_client_history *sl_client_history_open(sl_store *store, sl_realm *realm,
@@ -16,7 +19,15 @@ sl_client_history *sl_client_history_open(sl_store *store, sl_realm *realm,
         sl_fail(st, SL_ERR_USAGE, "", "a client history needs a clock: set options.env");
         return NULL;
     }
-    if (!sl_client_state_load(&state, &recorded, store, st)) return NULL;
+    int64_t local = 0;
+    if (!sl_client_state_load(&state, &recorded, store, st) ||
+        !store->vtbl->meta_get_int(store, META_LOCAL, &local, st))
+        return NULL;
+    if (options->local_only && state.ident != 0) {
+        sl_fail(st, SL_ERR_USAGE, "LOCAL",
+                "this realm is synchronised and needs its history: open it without local_only");
+        return NULL;
+    }
     sl_client_history *history = sl_new_zero(options->alloc, 1, sizeof *history);
     if (!history) {
         sl_fail_memory(st);
@@ -27,6 +38,8 @@ sl_client_history *sl_client_history_open(sl_store *store, sl_realm *realm,
     history->store = store;
     history->realm = realm;
     history->durable = !options->fast_commits;
+    history->local_stored = local != 0;
+    history->local = options->local_only || history->local_stored;
     /* An earlier process may have ended between a commit and its flush. */
     history->unsynced = true;
     history->state = state;
@@ -188,16 +201,32 @@ static bool encode_recorded(sl_client_history *history, sl_status *st) {
     return true;
 }
 
-/* A change of indexes concerns this file alone: it is committed, but makes no version. */
+/* The first commit of a file that keeps no history: what there was of it goes. */
+static bool make_local(const sl_client_history *history, sl_status *st) {
+    sl_store *store = history->store;
+    return !history->local || history->local_stored ||
+           (sl_client_state_save(&history->state, store, st) &&
+            store->vtbl->entry_drop(store, SL_MAX_NUMBER, st) &&
+            store->vtbl->meta_put_int(store, META_LOCAL, 1, st));
+}
+
+/* A change of indexes, or of a file without history, concerns this file alone: it is committed, but
+ * makes no version. */
 static bool commit_unrecorded(sl_client_history *history, sl_status *st) {
     sl_store *store = history->store;
     history->writing = false;
-    if (!sl_realm_flush(history->realm, st)) return sl_client_history_abandon(history);
+    if (!sl_realm_flush(history->realm, st) || !make_local(history, st))
+        return sl_client_history_abandon(history);
     if (!store->vtbl->commit(store, history->durable, st)) {
         sl_realm_discard(history->realm);
         return false;
     }
     sl_realm_commit(history->realm);
+    if (history->local && !history->local_stored) {
+        sl_own_changes_forget(&history->own);
+        history->recorded_version = history->state.version;
+        history->local_stored = true;
+    }
     if (!history->durable) history->unsynced = true;
     return true;
 }
@@ -210,6 +239,10 @@ bool sl_client_history_commit(sl_client_history *history, uint64_t *version, sl_
         if (sl_realm_schema_changed(history->realm)) return commit_unrecorded(history, st);
         sl_client_history_rollback(history);
         return true;
+    }
+    if (history->local) {
+        if (version) *version = history->state.version;
+        return commit_unrecorded(history, st);
     }
     uint64_t now = 0;
     if (!encode_recorded(history, st) || !sl_client_history_now(history, &now, st)) {
@@ -227,6 +260,10 @@ bool sl_client_history_commit(sl_client_history *history, uint64_t *version, sl_
     if (!sl_client_history_finish(history, &state, &entry, history->durable, st)) return false;
     if (version) *version = state.version;
     return true;
+}
+
+bool sl_client_history_is_local(const sl_client_history *history) {
+    return history->local;
 }
 
 /* ---- facts ----------------------------------------------------------------------------------- */

@@ -23,6 +23,9 @@ typedef struct sl_client_history_options {
     const sl_env *env;     /* borrowed: wall clock */
     bool fast_commits; /* local commits are not flushed one by one, but at the latest before they
                         * are uploaded (18.2) */
+    /* The realm will never be synchronised: its history is not kept. From its first commit on that
+     * holds for the file, whoever opens it. SL_ERR_USAGE for a file that has an ident. */
+    bool local_only;
 } sl_client_history_options;
 
 /* What a client knows of the server, as stored (2.1). */
@@ -61,6 +64,9 @@ bool sl_client_history_begin(sl_client_history *history, sl_status *st);
  * file itself. SL_ERR_USAGE for the file's own ident, or while it has none. */
 bool sl_client_history_begin_for(sl_client_history *history, uint64_t author, sl_status *st);
 bool sl_client_history_writing(const sl_client_history *history);
+/* True if the file keeps no history, and so cannot be synchronised. Its commits make no versions.
+ */
+bool sl_client_history_is_local(const sl_client_history *history);
 /* Commits it as one history entry and sets *version (may be NULL) to the version made. A write that
  * recorded nothing is rolled back and leaves the version. On failure everything is rolled back. */
 bool sl_client_history_commit(sl_client_history *history, uint64_t *version, sl_status *st);

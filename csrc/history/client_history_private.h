@@ -15,6 +15,7 @@ struct sl_client_history {
     sl_store *store;
     sl_realm *realm;
     bool durable;
+    bool local, local_stored; /* no history is kept; the file says so, too */
     bool writing;
     uint64_t author; /* of the open write; 0 = the file itself */
     bool unsynced;

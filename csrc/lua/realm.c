@@ -36,14 +36,15 @@ static void realm_close(lua_State *L, void *self) {
     close_parts(realm);
 }
 
-static bool open_parts(sl_lua_realm *self, const char *path, bool fast, sl_status *st) {
+static bool open_parts(sl_lua_realm *self, const char *path, bool fast, bool local, sl_status *st) {
     bool memory = strcmp(path, ":memory:") == 0;
     if (!(memory ? sl_memory_open(NULL, &self->store, st)
                  : sl_sqlite_open(path, NULL, &self->store, st)))
         return false;
     sl_realm_options options = {.source = self->store->vtbl->source(self->store)};
     if (!sl_realm_open(&self->realm, &options, st)) return false;
-    sl_client_history_options history = {.env = sl_system_env(), .fast_commits = fast};
+    sl_client_history_options history = {
+        .env = sl_system_env(), .fast_commits = fast, .local_only = local};
     self->history = sl_client_history_open(self->store, self->realm, &history, st);
     return self->history != NULL;
 }
@@ -51,7 +52,7 @@ static bool open_parts(sl_lua_realm *self, const char *path, bool fast, sl_statu
 bool sl_lua_realm_install(sl_lua_realm *realm, const char *path, bool fast, sl_status *st) {
     close_parts(realm);
     realm->generation++;
-    if (sl_sqlite_state_install(path, st) && open_parts(realm, path, fast, st)) return true;
+    if (sl_sqlite_state_install(path, st) && open_parts(realm, path, fast, false, st)) return true;
     realm->head.closed = true;
     close_parts(realm);
     return false;
@@ -74,15 +75,17 @@ sl_lua_realm *sl_lua_push_realm(lua_State *L, sl_store *store, sl_realm *realm,
     return self;
 }
 
-/* realm.open{path = file or ":memory:", fast_commits = false} -> realm, or nil, message, code */
+/* realm.open{path = file or ":memory:", fast_commits = false, local_only = false} -> realm, or nil,
+ * message, code */
 static int realm_open(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
     sl_str path = sl_lua_option_str(L, 1, "path", "");
     bool fast = sl_lua_option_bool(L, 1, "fast_commits", false);
+    bool local = sl_lua_option_bool(L, 1, "local_only", false);
     luaL_argcheck(L, path.size > 0, 1, "option 'path': a file name or ':memory:' expected");
     luaL_argcheck(L, strlen(path.data) == path.size, 1, "option 'path' contains a zero byte");
     sl_lua_realm *self = sl_lua_push_realm(L, NULL, NULL, NULL);
-    if (open_parts(self, path.data, fast, &st)) return 1;
+    if (open_parts(self, path.data, fast, local, &st)) return 1;
     self->head.closed = true;
     realm_close(L, self);
     return sl_lua_fail(L, &st);
@@ -96,6 +99,12 @@ static int realm_anchor(lua_State *L) {
 }
 
 /* ---- transactions ---------------------------------------------------------------------------- */
+
+/* realm:local_only() -> whether it keeps no history and cannot be synchronised */
+static int realm_local_only(lua_State *L) {
+    lua_pushboolean(L, sl_client_history_is_local(sl_lua_check_realm(L, 1)->history));
+    return 1;
+}
 
 /* realm:begin(author = 0) -> true, or nil, message, code. `author`: an ident that the realm's
  * session has allocated; what is written is uploaded in its name. */
@@ -489,6 +498,7 @@ static int kind_of(lua_State *L) {
 
 static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
                                          {"begin", realm_begin},
+                                         {"local_only", realm_local_only},
                                          {"commit", realm_commit},
                                          {"rollback", realm_rollback},
                                          {"writing", realm_writing},

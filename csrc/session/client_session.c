@@ -15,6 +15,9 @@ static bool check_open(const sl_client_connection *c, const sl_client_history *h
     for (size_t i = 0; i < c->session_count; i++)
         if (c->sessions[i]->history == history)
             return sl_fail(st, SL_ERR_USAGE, "", "the file has a session already");
+    if (sl_client_history_is_local(history))
+        return sl_fail(st, SL_ERR_USAGE, "LOCAL",
+                       "the realm keeps no history (local_only) and cannot be synchronised");
     return true;
 }
 

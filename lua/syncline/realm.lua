@@ -54,7 +54,9 @@ end
 ---
 ---Options: `path`; `schema` (what this program needs: missing classes and properties are added, others
 ---are left alone; without it the file's own schema is used); `sync` (see `syncline.client`);
----`fast_commits` (commits are made durable in groups, at the latest before they are uploaded).
+---`fast_commits` (commits are made durable in groups, at the latest before they are uploaded); `local_only`
+---(the realm will never be synchronised: no history of its changes is kept, now and for ever. Without it a realm
+---may be opened with `sync` later, and its content is uploaded then).
 ---@param options table
 ---@return syncline.Realm|nil realm
 ---@return string|nil message
@@ -63,8 +65,16 @@ function Realm.open(options)
     if type(options) == "string" then options = { path = options } end
     if type(options) ~= "table" then error("a table of options expected, got " .. type(options), 2) end
     local path = options.path or ":memory:"
-    local handle, message, code = core.realm.open({ path = path, fast_commits = options.fast_commits })
+    if options.local_only and options.sync then error("a realm that is local_only cannot have sync", 2) end
+    local handle, message, code = core.realm.open({
+        path = path, fast_commits = options.fast_commits, local_only = options.local_only,
+    })
     if not handle then return nil, message, code end
+    if options.sync and handle:local_only() then
+        handle:close()
+        return nil, ("'%s' was made with local_only: it has no history that could be synchronised. Open it without sync, and " ..
+            "copy its objects into a new realm that has sync"):format(path), "local_only"
+    end
     local self = Realm.adopt(handle, path)
     self.fast_commits = options.fast_commits
     if options.schema then

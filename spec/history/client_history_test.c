@@ -10,6 +10,7 @@
 #include "changeset/json.h"
 #include "client_file.h"
 #include "failing_alloc.h"
+#include "realm/read.h"
 
 typedef struct fixture {
     test_env env;
@@ -656,6 +657,61 @@ static void unflushed_commits_go_with_the_power_flushed_ones_stay(void **state) 
     assert_int_equal(sl_client_history_version(f->file.history), 2);
 }
 
+/* ---- realms that are never synchronised ------------------------------------------------------ */
+
+static size_t entries_of(client_file *file) {
+    uint64_t first = 0, last = 0;
+    assert_true(file->store->vtbl->entry_range(file->store, &first, &last, NULL));
+    return last ? (size_t)(last - first + 1) : 0;
+}
+
+static bool open_local(client_file *file, sl_status *st) {
+    sl_client_history_options options = {.env = &file->env->env, .local_only = true};
+    sl_client_history_close(file->history);
+    file->history = sl_client_history_open(file->store, file->realm, &options, st);
+    return file->history != NULL;
+}
+
+static void a_local_realm_keeps_its_content_and_no_history(void **state) {
+    (void)state;
+    test_env env;
+    client_file file = {0};
+    sl_status why = SL_STATUS_INIT;
+    bool exists = false;
+    test_env_init(&env, 1);
+    file_open(&file, &env);
+    FILE_WRITE(&file, item_schema(realm, st) && item_create(realm, 1, st));
+    assert_int_equal(entries_of(&file), 1);
+    assert_true(open_local(&file, &why));
+    assert_true(sl_client_history_is_local(file.history));
+    for (int i = 0; i < 300; i++)
+        FILE_WRITE(&file, item_name(realm, 1, i % 2 ? "a" : "b", st));
+    assert_int_equal(entries_of(&file), 0);
+    file_crash(&file, SL_CRASH_POWER); /* durable, and the file knows what it is */
+    assert_true(sl_client_history_is_local(file.history));
+    sl_key key = int_key(1);
+    assert_true(sl_realm_exists(file.realm, SL_STR("Item"), &key, &exists, NULL) && exists);
+    FILE_WRITE(&file, item_name(realm, 1, "c", st));
+    assert_int_equal(entries_of(&file), 0);
+    file_free(&file);
+}
+
+static void a_realm_with_an_ident_keeps_its_history(void **state) {
+    (void)state;
+    test_env env;
+    client_file file = {0};
+    sl_status why = SL_STATUS_INIT;
+    test_env_init(&env, 1);
+    file_open(&file, &env);
+    FILE_WRITE(&file, item_schema(realm, st));
+    assert_true(sl_client_history_set_ident(file.history, 5, 77, &why));
+    assert_false(open_local(&file, &why));
+    assert_int_equal(why.cls, SL_ERR_USAGE);
+    assert_string_equal(why.id, "LOCAL");
+    assert_true(entries_of(&file) > 0);
+    file_free(&file);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -678,6 +734,8 @@ int main(void) {
         T(each_failure_of_the_disk_can_be_retried),
         T(each_failure_of_memory_can_be_retried),
         T(unflushed_commits_go_with_the_power_flushed_ones_stay),
+        cmocka_unit_test(a_local_realm_keeps_its_content_and_no_history),
+        cmocka_unit_test(a_realm_with_an_ident_keeps_its_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,37 @@ describe("the history of a server", function()
         assert.equal(1, status)
     end)
 
+    it("is not kept by realms that will never be synchronised, which are refused then", function()
+        start()
+        local path = folder .. "/local.realm"
+        local realm = assert(syncline.open({ path = path, schema = SCHEMA, local_only = true }))
+        for i = 1, 30 do assert(realm:write(function() realm:create("Item", { _id = i }) end)) end
+        realm:close()
+        local _, out = process.run("sqlite3 " .. path .. " 'SELECT count(*) FROM _sl_history'")
+        assert.equal("0\n", out)
+        local sync = { url = server:url(), token = server:token("default", "u"), partition = "p", ca_file = server:ca_file() }
+        local refused, message, code = syncline.open({ path = path, sync = sync })
+        assert.is_nil(refused)
+        assert.equal("local_only", code)
+        assert.truthy(message:find("without sync", 1, true))
+        assert.has_error(function() syncline.open({ path = path, sync = sync, local_only = true }) end)
+        realm = assert(syncline.open({ path = path }))
+        assert.equal(30, #realm:objects("Item"))
+        realm:close()
+        -- Without the option a realm may get sync later, and brings what it has.
+        path = folder .. "/b.realm"
+        realm = assert(syncline.open({ path = path, schema = SCHEMA }))
+        assert(realm:write(function() realm:create("Item", { _id = 1, text = "from before" }) end))
+        realm:close()
+        settle(open("b"))
+        local other = open("c")
+        settle(other)
+        assert.equal("from before", other:object("Item", 1).text)
+        -- The server's own files know it, too.
+        _, out = process.run("sqlite3 " .. folder .. "/server/users/default.realm 'SELECT count(*) FROM _sl_history'")
+        assert.equal("0\n", out)
+    end)
+
     it("does not wait for ever for a client that stays away, which resets and keeps what it has not sent", function()
         start()
         local a, b = open("a"), open("b")

@@ -87,7 +87,7 @@ end
 ---@return syncline.services.Directory?
 ---@return string? message
 function directory.open(path, clock)
-    local realm, message, code = syncline.open({ path = path, schema = SCHEMA })
+    local realm, message, code = syncline.open({ path = path, schema = SCHEMA, local_only = true })
     if not realm then
         return nil, message, code
     end
