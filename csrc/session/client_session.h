@@ -31,8 +31,8 @@ void sl_client_session_close(sl_client_session *session);
 /* Ends the waiting after SL_CLIENT_STATE_READY: the session has then let its history go. The host
  * closes it with everything below, puts the received state in the place of the file
  * (history/client_transfer.h), opens it again and hands the new history in (borrowed, as in
- * sl_client_session_open), before anything else happens to the connection. If that fails it closes
- * the session. */
+ * sl_client_session_open), before anything else happens to the connection; then there is something
+ * to send. If that fails it closes the session. */
 bool sl_client_session_adopt(sl_client_session *session, sl_client_history *history, sl_status *st);
 
 /* Unbinds and stays so; changes keep collecting in the history. */

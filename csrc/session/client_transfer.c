@@ -44,6 +44,11 @@ static bool is_damage(const sl_status *why) {
 
 static bool finish(sl_client_session *s, sl_status *st) {
     sl_status why = SL_STATUS_INIT;
+    if (!sl_client_transfer_possible(s->history)) { /* something was written at the last moment */
+        s->binding.state_over = true;
+        s->want_state = false;
+        return sl_client_transfer_forget(s->history, &why) || sl_client_binding_absorb(s, &why, st);
+    }
     if (sl_client_transfer_finish(s->history, &s->transfer, &why)) {
         s->binding.state_over = true;
         s->want_state = false;
@@ -64,7 +69,10 @@ bool sl_client_transfer_send(sl_client_session *s, sl_client_message *msg, bool 
                              sl_status *st) {
     sl_status why = SL_STATUS_INIT;
     *any = false;
-    if (s->binding.state_sent) return true;
+    if (s->binding.state_sent) {
+        bool complete = s->transfer.version && s->transfer.offset == s->transfer.max;
+        return !s->want_state || !complete || finish(s, st);
+    }
     if (!sl_client_transfer_load(s->history, &s->transfer, &why))
         return sl_client_binding_absorb(s, &why, st);
     if (s->transfer.version && s->transfer.offset == s->transfer.max) return finish(s, st);
@@ -114,7 +122,12 @@ bool sl_client_transfer_take(sl_client_session *s, const sl_msg_state *msg, sl_s
         return true;
     }
     report(s);
-    return s->transfer.offset < s->transfer.max || finish(s, st);
+    if (s->transfer.offset < s->transfer.max || finish(s, &why)) return true;
+    /* What was received is stored, so the message must not come again: without memory the next turn
+     * to send finishes. */
+    if (why.cls == SL_ERR_MEMORY) return true;
+    if (st) *st = why;
+    return false;
 }
 
 bool sl_client_session_adopt(sl_client_session *s, sl_client_history *history, sl_status *st) {

@@ -130,6 +130,7 @@ static void install_state(sl_sim_client *client) {
         sl_sim_break(sim, &st);
         return;
     }
+    sl_sim_link_client_talks(client->link);
     if (sim->options.opened)
         sim->options.opened(sim->options.ctx, client->number, client->file.history);
 }

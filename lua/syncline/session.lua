@@ -309,7 +309,10 @@ local HANDLERS = {
     state_ready = function(self)
         local realm = self.realm
         local ok, message, code = self.core:install_state(realm.path, realm.fast_commits)
-        if ok then return realm:replaced() end
+        if ok then
+            realm:replaced()
+            return self.connection:pump() -- IDENT can go out
+        end
         self:fail({ class = "storage", code = code, name = "local failure", message = message, try_again = false,
             advice = "check the disk (space, permissions), and open the realm again" })
     end,

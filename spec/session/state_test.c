@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "failing_alloc.h"
 #include "history/client_transfer.h"
 #include "history/server_care.h"
 #include "pair_world.h"
@@ -429,9 +430,9 @@ static void an_unusable_state_makes_way_for_the_history(void **state) {
         if (way < 2) assert_int_equal(c->errors, 1);
         assert_string_equal(said(c), ""); /* the rest is still owed */
         hear(c, state_head(room, "1 5 30 60 60", &body), &body);
+        assert_string_equal(said(c), "ident 1 2 77 0 0 0 0\n");
         assert_int_equal(c->errors, 1); /* two blocks of nothing are no state either */
         assert_int_equal(sl_client_connection_state(c->connection), SL_CONNECTION_CONNECTED);
-        assert_string_equal(said(c), "ident 1 2 77 0 0 0 0\n");
         hear(c, "download 1 1 0 1 5 0 0 0 0 0 0\n", NULL);
         assert_int_equal(c->errors, 1);
         assert_int_equal(sl_client_history_cursors(c->file.history)->dl_sv, 1);
@@ -467,6 +468,103 @@ static void a_write_meanwhile_goes_before(void **state) {
     assert_int_equal(b->states, 0);
     same_everywhere(&w);
     no_errors(&w);
+    world_free(&w);
+}
+
+/* ---- without memory -------------------------------------------------------------------------- */
+
+static bool took_state(client_file *file, sl_client_connection *c, sl_client_session *session,
+                       uint64_t *attempt) {
+    sl_client_event event;
+    sl_status st = SL_STATUS_INIT;
+    bool took = false;
+    while (sl_client_connection_next_event(c, &event)) {
+        if (event.type == SL_CLIENT_CONNECT) *attempt = event.attempt;
+        if (event.type == SL_CLIENT_ERROR) fail_msg("%s", event.error.message);
+        if (event.type != SL_CLIENT_STATE_READY) continue;
+        file_close(file);
+        assert_true(sl_memory_state_install(file->disk));
+        while (!file_try_open(file, &st)) {
+        }
+        while (!sl_client_session_adopt(session, file->history, &st)) {
+        }
+        took = true;
+    }
+    return took;
+}
+
+/* Every call that finds no memory is made again. True: the n-th allocation was not needed. */
+static bool transfer_without(const sl_buf *stream, const sl_state_facts *facts, uint64_t n) {
+    failing_alloc memory;
+    test_env env;
+    failing_alloc_init(&memory);
+    test_env_init(&env, 1);
+    client_file file = {.alloc = &memory.alloc, .env = &env};
+    sl_status st = SL_STATUS_INIT;
+    sl_buf out, state;
+    char head[200];
+    bool any = false, took = false;
+    uint64_t attempt = 0;
+    snprintf(head, sizeof head, "state 1 %llu %lld 0 %zu %zu %zu\n",
+             (unsigned long long)facts->version, (long long)facts->salt, stream->size, stream->size,
+             stream->size);
+    sl_buf_init(&out, NULL);
+    sl_buf_init(&state, NULL);
+    sl_buf_text(&state, head);
+    sl_buf_add(&state, stream->data, stream->size);
+    assert_true(file_try_open(&file, &st));
+    sl_client_connection_options options = {
+        .alloc = &memory.alloc, .env = &env.env, .route = SL_STR("/r"), .route_verified = true};
+    sl_client_session_options wanted = {.path = SL_STR("\"p\""), .state_transfer = true};
+    sl_client_connection *c = sl_client_connection_new(&options, &st);
+    sl_client_session *session = sl_client_session_open(c, file.history, &wanted, &st);
+    took_state(&file, c, session, &attempt);
+    sl_client_connection_set_features(c, attempt, SL_FEATURE_STATE);
+    assert_true(sl_client_connection_opened(c, attempt, SL_STR("com.mongodb.realm-sync#14"), &st));
+    assert_true(sl_client_connection_send(c, &out, &any, &st));
+    memory.fail_at = n;
+    while (!sl_client_connection_receive(c, attempt, "ident 1 2 77\n", 13, &st)) {
+    }
+    for (int round = 0; round < 8 && !took; round++) {
+        sl_buf_clear(&out);
+        while (!sl_client_connection_send(c, &out, &any, &st)) {
+        }
+        took = took_state(&file, c, session, &attempt);
+        if (any && memcmp(out.data, "state_request", 13) == 0)
+            while (!sl_client_connection_receive(c, attempt, state.data, state.size, &st)) {
+            }
+    }
+    bool over = memory.fail_at != 0;
+    memory.fail_at = 0;
+    if (!took) fail_msg("allocation %llu: no state", (unsigned long long)n);
+    sl_buf_clear(&out);
+    assert_true(sl_client_connection_send(c, &out, &any, &st) && any);
+    assert_memory_equal(out.data, "ident 1 2 77 ", 13);
+    sl_client_connection_free(c);
+    file_free(&file);
+    sl_buf_free(&out);
+    sl_buf_free(&state);
+    assert_int_equal(memory.live, 0);
+    return over;
+}
+
+static void a_client_without_memory_tries_again(void **state) {
+    (void)state;
+    world w;
+    fill(&w, 17, 60, 60);
+    world_client *b = world_add_client_with(&w, true);
+    world_settle(&w, 2);
+    assert_int_equal(b->states, 1);
+    const sl_state_store *states =
+        sl_server_file_store(w.file)->vtbl->states(sl_server_file_store(w.file));
+    sl_state_facts facts;
+    sl_buf stream;
+    sl_buf_init(&stream, NULL);
+    states->kept(states->ctx, &facts);
+    assert_true(states->kept_read(states->ctx, 0, 1 << 30, &stream, NULL));
+    for (uint64_t n = 1; !transfer_without(&stream, &facts, n); n++) {
+    }
+    sl_buf_free(&stream);
     world_free(&w);
 }
 
@@ -539,6 +637,7 @@ int main(void) {
         cmocka_unit_test(a_state_after_ident_is_a_breach),
         cmocka_unit_test(a_write_meanwhile_goes_before),
         cmocka_unit_test(a_server_keeps_to_the_order),
+        cmocka_unit_test(a_client_without_memory_tries_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

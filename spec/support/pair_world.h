@@ -305,6 +305,7 @@ static inline bool world_step_client_send(world_client *c) {
     sl_status st = SL_STATUS_INIT;
     sl_buf out;
     bool any = false;
+    size_t states = c->states;
     if (!c->peer) return false;
     sl_buf_init(&out, NULL);
     if (!sl_client_connection_send(c->connection, &out, &any, &st)) file_fatal("send", &st);
@@ -314,7 +315,7 @@ static inline bool world_step_client_send(world_client *c) {
     }
     sl_buf_free(&out);
     world_drain(c);
-    return any;
+    return any || c->states > states;
 }
 
 /* The server's end of the link closes: the client sees a close frame or the bare end. */
