@@ -151,7 +151,7 @@ describe("the history of a server", function()
         assert.truthy(message:find("without sync", 1, true))
         assert.has_error(function() syncline.open({ path = path, sync = sync, local_only = true }) end)
         realm = assert(syncline.open({ path = path }))
-        assert.equal(30, #realm:objects("Item"))
+        assert.equal(30, realm:objects("Item"):count())
         realm:close()
         -- Without the option a realm may get sync later, and brings what it has.
         path = folder .. "/b.realm"
