@@ -377,18 +377,56 @@ static void check_numbers(model *m, sl_sim *sim, int64_t present) {
                        (long long)number_at(realm, &journal, true), (long long)present);
 }
 
+/* Reciprocal forms a store keeps for a peer. */
+static uint64_t forms_of(sl_store *store, uint64_t peer) {
+    uint64_t first = 0, last = 0, count = 0;
+    store->vtbl->entry_range(store, &first, &last, NULL);
+    for (uint64_t version = first; version <= last && last > 0; version++) {
+        sl_str bytes;
+        bool found = false;
+        store->vtbl->reciprocal_get(store, peer, version, &bytes, &found, NULL);
+        count += found;
+    }
+    return count;
+}
+
+/* What may wait for the next acknowledgement, and what a client takes away together. */
+enum { KEPT_LIMIT = 8, STALE_LIMIT = 128 };
+
+static bool count_entry(void *ctx, const sl_history_entry *entry) {
+    (void)entry;
+    ++*(uint64_t *)ctx;
+    return true;
+}
+
+/* What both sides keep for one another does not grow with what was done. */
+static void check_growth(model *m, sl_sim *sim, int client) {
+    sl_client_history *h = sl_sim_history(sim, client);
+    sl_store *store = sl_client_history_store(h);
+    sl_store *server = sl_server_file_store(sl_sim_server(sim));
+    uint64_t entries = 0;
+    store->vtbl->entry_scan(store, 0, INT64_MAX, false, count_entry, &entries, NULL);
+    if (entries > KEPT_LIMIT + STALE_LIMIT)
+        model_violated(m, "client %d keeps %llu changesets", client, (ull)entries);
+    if (sl_client_history_version(h) - sl_client_history_base(h) > KEPT_LIMIT)
+        model_violated(m, "client %d needs its history from %llu to %llu", client,
+                       (ull)sl_client_history_base(h), (ull)sl_client_history_version(h));
+    if (forms_of(store, 1) > KEPT_LIMIT + STALE_LIMIT)
+        model_violated(m, "client %d keeps %llu reciprocal forms", client, (ull)forms_of(store, 1));
+    uint64_t forms = forms_of(server, sl_client_history_ident(h));
+    if (forms > KEPT_LIMIT)
+        model_violated(m, "the server keeps %llu reciprocal forms for client %d", (ull)forms,
+                       client);
+}
+
 static void check_memory(model *m, sl_sim *sim) {
     if (sl_server_file_backlog(sl_sim_server(sim)) != 0)
         model_violated(m, "the server keeps uploads that it has integrated");
     if (sl_server_file_sessions(sl_sim_server(sim)) != (size_t)sl_sim_clients(sim))
         model_violated(m, "the server has %zu sessions for %d clients",
                        sl_server_file_sessions(sl_sim_server(sim)), sl_sim_clients(sim));
-    for (int i = 0; i < sl_sim_clients(sim); i++) {
-        const sl_client_history *h = sl_sim_history(sim, i);
-        if (sl_client_history_version(h) - sl_client_history_base(h) > 8)
-            model_violated(m, "client %d keeps history from %llu to %llu", i,
-                           (ull)sl_client_history_base(h), (ull)sl_client_history_version(h));
-    }
+    for (int i = 0; i < sl_sim_clients(sim); i++)
+        check_growth(m, sim, i);
 }
 
 static void check_idents(model *m, sl_sim *sim) {

@@ -9,14 +9,38 @@
 #include "mutation.h"
 #include "protocol/errors.h"
 
+/* The heap, and how much of it is in use. */
+typedef struct counted_heap {
+    sl_alloc alloc;
+    size_t live;
+} counted_heap;
+
+enum { HEAD = 16 }; /* in front of each block: its size */
+
+static void *counted_realloc(void *ctx, void *block, size_t size) {
+    counted_heap *heap = ctx;
+    char *old = block ? (char *)block - HEAD : NULL;
+    if (old) heap->live -= *(size_t *)(void *)old;
+    if (size == 0) {
+        free(old);
+        return NULL;
+    }
+    char *made = realloc(old, size + HEAD);
+    if (!made) abort();
+    *(size_t *)(void *)made = size;
+    heap->live += size;
+    return made + HEAD;
+}
+
 typedef struct run_world {
+    counted_heap heap;
     const program *program;
     sl_sim *sim;
     model model;
     FILE *log;
 } run_world;
 
-enum { QUIET_LIMIT_MS = 2 * 3600 * 1000, MAX_MESSAGE_SLACK = 300000 };
+enum { QUIET_LIMIT_MS = 2 * 3600 * 1000, MAX_MESSAGE_SLACK = 300000, HEAP_SLACK = 3000000 };
 
 /* ---- callbacks ------------------------------------------------------------------------------- */
 
@@ -181,6 +205,22 @@ static bool upgrade(run_world *w, sl_status *st) {
     return true;
 }
 
+/* Processes that have run for long hold no more than those that have just started. */
+static void check_heap(run_world *w, sl_status *st) {
+    bool quiet = false, equal = false;
+    size_t before = w->heap.live;
+    for (int who = SL_SIM_SERVER; who < w->program->clients; who++)
+        if (!sl_sim_crash(w->sim, who, SL_CRASH_PROCESS, 0, st)) return;
+    if (!sl_sim_settle(w->sim, QUIET_LIMIT_MS, &quiet, st)) return;
+    if (quiet && !sl_sim_equal(w->sim, &equal, st)) return; /* loads all objects, as before */
+    if (!quiet)
+        model_violated(&w->model, "stuck after a restart");
+    else if (!equal)
+        model_violated(&w->model, "the copies differ after a restart");
+    else if (before > w->heap.live + HEAP_SLACK)
+        model_violated(&w->model, "%zu bytes in use, %zu after a restart", before, w->heap.live);
+}
+
 static void end(run_world *w, sl_status *st) {
     bool quiet = false;
     if (w->model.old_versions && !upgrade(w, st)) return;
@@ -197,12 +237,15 @@ static void end(run_world *w, sl_status *st) {
     model_check(&w->model, w->sim);
     if (sl_sim_peak(w->sim) > w->program->buffer + MAX_MESSAGE_SLACK)
         model_violated(&w->model, "%zu bytes were on their way at once", sl_sim_peak(w->sim));
+    if (w->program->seed % 4 == 0) check_heap(w, st);
 }
 
 void run_program(const program *p, FILE *log, run_result *result) {
     run_world w = {.program = p, .log = log, .model = {.level = p->level}};
     sl_status st = SL_STATUS_INIT;
-    sl_sim_options options = {.seed = p->seed,
+    w.heap.alloc = (sl_alloc){counted_realloc, &w.heap};
+    sl_sim_options options = {.alloc = &w.heap.alloc,
+                              .seed = p->seed,
                               .clients = p->clients,
                               .fast_commits = p->fast_commits,
                               .jitter_ms = p->jitter,
