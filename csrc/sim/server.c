@@ -99,24 +99,25 @@ int64_t sl_sim_server_next(const sl_sim *sim) {
     return next < sim->server_starts_at ? next : sim->server_starts_at;
 }
 
-static void make_state(sl_sim *sim) {
-    sl_status st = SL_STATUS_INIT;
-    bool more = false;
-    sim->makes_at = SL_SIM_NEVER;
-    if (!sl_server_file_make_state(sim->file, &more, &st)) {
-        sl_sim_log(sim, "server: no state: %s %s", st.id, st.message);
-        if (st.cls != SL_ERR_STORAGE) sl_sim_break(sim, &st);
-    }
-    if (more) sim->makes_at = sl_sim_soon(sim);
+static void failed(sl_sim *sim, const char *what, const sl_status *st) {
+    sl_sim_log(sim, "server: %s failed: %s %s", what, st->id, st->message);
+    if (st->cls != SL_ERR_STORAGE) sl_sim_break(sim, st);
 }
 
 static void work(sl_sim *sim) {
     sl_status st = SL_STATUS_INIT;
     sim->works_at = SL_SIM_NEVER;
     if (sl_server_file_work(sim->file, &st)) return;
-    sl_sim_log(sim, "server: work failed: %s %s", st.id, st.message);
-    if (st.cls != SL_ERR_STORAGE) sl_sim_break(sim, &st);
+    failed(sim, "work", &st);
     sim->works_at = sim->now + 500;
+}
+
+static void make_state(sl_sim *sim) {
+    sl_status st = SL_STATUS_INIT;
+    bool more = false;
+    sim->makes_at = SL_SIM_NEVER;
+    if (!sl_server_file_make_state(sim->file, &more, &st)) failed(sim, "making a state", &st);
+    if (more) sim->makes_at = sl_sim_soon(sim);
 }
 
 /* A step of a compaction; what failed has ended. */
@@ -125,8 +126,7 @@ static void care(sl_sim *sim) {
     bool more = false;
     sim->cares_at = SL_SIM_NEVER;
     if (!sl_server_file_care(sim->file, &more, &st)) {
-        sl_sim_log(sim, "server: a compaction failed: %s %s", st.id, st.message);
-        if (st.cls != SL_ERR_STORAGE) sl_sim_break(sim, &st);
+        failed(sim, "care", &st);
     } else if (more) {
         sim->cares_at = sl_sim_soon(sim);
     } else {

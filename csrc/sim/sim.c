@@ -223,6 +223,7 @@ bool sl_sim_advance(sl_sim *sim, int64_t ms, sl_status *st) {
 
 bool sl_sim_quiet(sl_sim *sim) {
     if (!sim->file || sl_server_file_waiting(sim->file)) return false;
+    if (sl_server_file_caring(sim->file)) return false;
     for (const sl_sim_link *link = sim->links; link; link = link->next)
         if (link->up.count || link->down.count || !link->attached || !link->peer) return false;
     for (int i = 0; i < sim->client_count; i++)
@@ -330,6 +331,11 @@ bool sl_sim_transact(sl_sim *sim, int client, uint64_t *request, sl_status *st) 
     if (!result(sim, st)) return false;
     if (!ok && st) *st = why;
     return ok || why.cls == SL_ERR_USAGE || why.cls == SL_ERR_STORAGE;
+}
+
+bool sl_sim_may_transact(const sl_sim *sim, int client) {
+    const sl_client_session *session = sim->clients[client].session;
+    return session && sl_client_session_may_transact(session);
 }
 
 sl_server_file *sl_sim_server(sl_sim *sim) {

@@ -89,6 +89,8 @@ bool sl_sim_wrote(sl_sim *sim, int client, sl_status *st);
  * (sl_client_session_transact); `transacted` hears of the outcome. *request = 0: nothing was
  * recorded, or the client cannot do it now (nothing was done; st says why). */
 bool sl_sim_transact(sl_sim *sim, int client, uint64_t *request, sl_status *st);
+/* True if no serialized transaction of the client is on its way. */
+bool sl_sim_may_transact(const sl_sim *sim, int client);
 /* NULL while the server is down. Borrowed until the server crashes or is restored. */
 sl_server_file *sl_sim_server(sl_sim *sim);
 /* After changes of the server itself (sl_server_file_commit_write). */

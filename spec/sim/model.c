@@ -41,6 +41,7 @@ static sl_place count_place(const char *property) {
 static bool record_schema(sl_realm *realm, sl_status *st) {
     sl_property write[] = {{.name = SL_STR("author"), .type = SL_TYPE_INT, .target = SL_STR("")}};
     sl_property count[] = {{.name = SL_STR("n"), .type = SL_TYPE_INT, .target = SL_STR("")},
+                           {.name = SL_STR("serial"), .type = SL_TYPE_INT, .target = SL_STR("")},
                            {.name = SL_STR("journal"),
                             .type = SL_TYPE_INT,
                             .collection = SL_LIST,
@@ -56,7 +57,7 @@ static bool record_schema(sl_realm *realm, sl_status *st) {
                            .key_name = SL_STR("_id"),
                            .key_type = SL_TYPE_INT,
                            .properties = count,
-                           .property_count = 2}};
+                           .property_count = 3}};
     sl_schema_definition definition = {classes, 2};
     return sl_record_schema(realm, &definition, NULL, st);
 }
@@ -140,6 +141,95 @@ void model_do_write(model *m, sl_sim *sim, const sim_step *s) {
     if (!sl_sim_wrote(sim, s->who, &st)) model_violated(m, "%s", st.message);
 }
 
+static int64_t number_at(sl_realm *realm, const sl_place *place, bool size);
+
+static void look_at_client(model *m, sl_sim *sim, int client);
+
+static bool record_serial(const model *m, sl_realm *realm, int64_t id, int who, test_env *env,
+                          sl_status *st) {
+    sl_place serial = count_place("serial");
+    sl_value value = {.type = SL_TYPE_INT};
+    value.integer = number_at(realm, &serial, false) + 1;
+    return record_write(m, realm, id, who, env, st) &&
+           sl_record_set(realm, &serial, &value, false, st);
+}
+
+void model_do_transact(model *m, sl_sim *sim, const sim_step *s) {
+    sl_client_history *history = sl_sim_history(sim, s->who);
+    sl_status st = SL_STATUS_INIT;
+    uint64_t request = 0;
+    int64_t id = ++m->next_id;
+    test_env env;
+    if (!history || !sl_sim_may_transact(sim, s->who) || sl_client_history_ident(history) == 0)
+        return;
+    sl_realm *realm = sl_client_history_realm(history);
+    test_env_init(&env, s->chance);
+    if (!sl_realm_class(realm, SL_STR("Count"))) return;
+    if (!sl_client_history_begin(history, &st)) {
+        refused(m, "begin", &st);
+        return;
+    }
+    if (!record_serial(m, realm, id, s->who, &env, &st)) {
+        sl_client_history_rollback(history);
+        refused(m, "write", &st);
+        return;
+    }
+    /* The answer may come at once. */
+    m->writes = grow(m->writes, m->count, &m->capacity, sizeof *m->writes);
+    model_write *w = &m->writes[m->count++];
+    *w = (model_write){.id = id,
+                       .client = s->who,
+                       .serial = true,
+                       .transacted = true,
+                       .unknown = true,
+                       .request = UINT64_MAX};
+    size_t index = m->count - 1;
+    if (!sl_sim_transact(sim, s->who, &request, &st)) {
+        model_violated(m, "%s", st.message);
+        return;
+    }
+    w = &m->writes[index];
+    if (request == 0) {
+        if (st.cls) refused(m, "transact", &st);
+        w->unknown = m->dying[s->who];
+        w->lost = !w->unknown;
+    }
+    if (w->request == UINT64_MAX) w->request = request;
+}
+
+void model_on_outcome(model *m, int client, uint64_t request, sl_transact_outcome outcome) {
+    for (size_t i = 0; i < m->count; i++) {
+        model_write *w = &m->writes[i];
+        if (w->client != client || w->request == 0) continue;
+        if (w->request != request && w->request != UINT64_MAX) continue;
+        w->request = 0;
+        w->unknown = outcome == SL_TRANSACT_UNKNOWN;
+        w->acknowledged = outcome == SL_TRANSACT_ACCEPTED;
+        w->lost = !w->unknown && !w->acknowledged;
+        return;
+    }
+    model_violated(m, "client %d: an outcome of request %llu, which nobody waits for", client,
+                   (ull)request);
+}
+
+/* Nobody will hear what becomes of it. */
+static void forget_requests(model *m, int client) {
+    for (size_t i = 0; i < m->count; i++)
+        if (m->writes[i].client == client) m->writes[i].request = 0;
+}
+
+void model_on_replace(model *m, sl_sim *sim, int client) {
+    look_at_client(m, sim, client);
+    forget_requests(m, client);
+    m->replacements++;
+    for (size_t i = 0; i < m->count; i++) {
+        model_write *w = &m->writes[i];
+        if (w->client != client || w->acknowledged || w->lost) continue;
+        w->unknown = w->serial = true; /* it may be on its way */
+    }
+    m->seen[client] = (model_seen){.resets = m->seen[client].resets};
+}
+
 void model_do_server_write(model *m, sl_sim *sim, const sim_step *s) {
     sl_server_file *file = sl_sim_server(sim);
     sl_status st = SL_STATUS_INIT;
@@ -219,7 +309,8 @@ static void look_at_client(model *m, sl_sim *sim, int client) {
     *seen = now;
     for (size_t i = 0; i < m->count; i++) {
         model_write *w = &m->writes[i];
-        if (w->client == client && !w->lost && !w->unknown && w->version <= now.uploaded)
+        if (w->client == client && !w->lost && !w->unknown && !w->serial &&
+            w->version <= now.uploaded)
             w->acknowledged = true;
     }
 }
@@ -286,9 +377,11 @@ static void resolve(model_write *w, sl_realm *realm, uint64_t version) {
 void model_after_crash(model *m, const program *p, int client, const sl_client_history *h) {
     uint64_t version = sl_client_history_version(h);
     model_seen *seen = &m->seen[client];
+    forget_requests(m, client);
     for (size_t i = 0; i < m->count; i++) {
         model_write *w = &m->writes[i];
-        if (w->client == client && w->unknown) resolve(w, sl_client_history_realm(h), version);
+        if (w->client == client && w->unknown && !w->serial)
+            resolve(w, sl_client_history_realm(h), version);
         if (w->client != client || w->version <= version || w->lost) continue;
         if (!p->fast_commits)
             model_violated(m, "client %d lost version %llu, which was durable", client,
@@ -338,7 +431,7 @@ static void check_accounts(model *m, sl_sim *sim) {
     for (size_t i = 0; i < count; i++) {
         if (numbers[i] <= 0) continue;
         accounted++;
-        if (i > 0 && numbers[i] == numbers[i - 1] && m->restores == 0)
+        if (i > 0 && numbers[i] == numbers[i - 1] && m->restores + m->expiries == 0)
             model_violated(m, "the object without key of write %lld is there twice",
                            (long long)numbers[i]);
     }
@@ -349,7 +442,7 @@ static void check_accounts(model *m, sl_sim *sim) {
             model_violated(m, "write %lld is %s, its event not", (long long)m->writes[i].id,
                            here ? "there" : "lost");
     }
-    if (accounted != there && m->restores == 0)
+    if (accounted != there && m->restores + m->expiries == 0)
         model_violated(m, "%zu objects without key after %zu writes", accounted, there);
     free(numbers);
 }
@@ -367,8 +460,18 @@ static int64_t number_at(sl_realm *realm, const sl_place *place, bool size) {
  * (part 4, 12.4); without them every number fits. */
 static void check_numbers(model *m, sl_sim *sim, int64_t present) {
     sl_realm *realm = sl_server_file_realm(sl_sim_server(sim));
-    sl_place n = count_place("n"), journal = count_place("journal");
-    if (m->restores) return;
+    sl_place n = count_place("n"), journal = count_place("journal"), serial = count_place("serial");
+    int64_t serials = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        const model_write *w = &m->writes[i];
+        if (w->request)
+            model_violated(m, "client %d never heard of request %llu", w->client, (ull)w->request);
+        serials += w->transacted && server_has(sim, w->id);
+    }
+    if (m->restores || m->expiries) return;
+    if (number_at(realm, &serial, false) != serials)
+        model_violated(m, "%lld serialized transactions counted to %lld", (long long)serials,
+                       (long long)number_at(realm, &serial, false));
     if (number_at(realm, &n, false) != present)
         model_violated(m, "the counter is %lld after %lld additions",
                        (long long)number_at(realm, &n, false), (long long)present);

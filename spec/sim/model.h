@@ -11,6 +11,9 @@ typedef struct model_write {
     int64_t id;
     int client;
     uint64_t version;  /* of the client's history */
+    uint64_t request;  /* of a serialized transaction, whose outcome is open; else 0 */
+    bool transacted;   /* it is one */
+    bool serial;       /* what its machine holds says nothing of it */
     bool acknowledged; /* the client was told so */
     bool in_backup;
     bool lost;     /* its machine lost it before anybody heard of it: must not be there */
@@ -39,6 +42,7 @@ typedef struct model {
     int level;                      /* of the content (content.h) */
     bool dying[SL_SIM_MAX_CLIENTS]; /* a crash in the middle of a storage operation was planned */
     int restores;
+    int expiries, replacements;
     bool faults; /* disks failed or were full: errors of storage are to be expected */
     bool crashes;
     bool old_versions; /* clients spoke older protocols */
@@ -54,6 +58,11 @@ void model_violated(model *m, const char *format, ...);
 
 /* One transaction of a client. */
 void model_do_write(model *m, sl_sim *sim, const sim_step *s);
+/* One serialized transaction: as above, and it sets a number to one more than it read. */
+void model_do_transact(model *m, sl_sim *sim, const sim_step *s);
+void model_on_outcome(model *m, int client, uint64_t request, sl_transact_outcome outcome);
+/* The client's machine is lost, with what had not been sent. */
+void model_on_replace(model *m, sl_sim *sim, int client);
 void model_do_server_write(model *m, sl_sim *sim, const sim_step *s);
 void model_do_schema(model *m, sl_sim *sim, const sim_step *s);
 /* Looks at all clients: nothing goes back, no ident is used twice. */

@@ -20,15 +20,16 @@ static int below(uint64_t *state, int limit) {
 /* How likely each kind of step is, of about a thousand. A run has only some of the faults, so that
  * they do not hide one another. */
 static const int usual[STEP_KINDS] = {
-    [STEP_WRITE] = 350,  [STEP_SERVER_WRITE] = 15, [STEP_SCHEMA] = 8,    [STEP_PASS] = 350,
-    [STEP_CUT] = 50,     [STEP_OFFLINE] = 25,      [STEP_ONLINE] = 35,   [STEP_PAUSE] = 8,
-    [STEP_RESUME] = 16,  [STEP_CRASH] = 30,        [STEP_CRASH_AT] = 30, [STEP_FAIL_AT] = 20,
-    [STEP_FULL] = 10,    [STEP_ROOM] = 20,         [STEP_CLOCK] = 25,    [STEP_VERSION] = 20,
-    [STEP_UPGRADE] = 10, [STEP_LINK] = 25,         [STEP_BACKUP] = 10,   [STEP_RESTORE] = 6};
+    [STEP_WRITE] = 350,       [STEP_TRANSACT] = 40, [STEP_EXPIRE] = 6,   [STEP_REPLACE] = 4,
+    [STEP_SERVER_WRITE] = 15, [STEP_SCHEMA] = 8,    [STEP_PASS] = 350,   [STEP_CUT] = 50,
+    [STEP_OFFLINE] = 25,      [STEP_ONLINE] = 35,   [STEP_PAUSE] = 8,    [STEP_RESUME] = 16,
+    [STEP_CRASH] = 30,        [STEP_CRASH_AT] = 30, [STEP_FAIL_AT] = 20, [STEP_FULL] = 10,
+    [STEP_ROOM] = 20,         [STEP_CLOCK] = 25,    [STEP_VERSION] = 20, [STEP_UPGRADE] = 10,
+    [STEP_LINK] = 25,         [STEP_BACKUP] = 10,   [STEP_RESTORE] = 6};
 
 static void choose_weights(uint64_t *random, int weights[STEP_KINDS]) {
     memcpy(weights, usual, sizeof usual);
-    for (int kind = STEP_SERVER_WRITE; kind < STEP_KINDS; kind++)
+    for (int kind = STEP_TRANSACT; kind < STEP_KINDS; kind++)
         if (kind != STEP_PASS && below(random, 2)) weights[kind] = 0;
     if (weights[STEP_OFFLINE]) weights[STEP_ONLINE] = usual[STEP_ONLINE];
     if (weights[STEP_PAUSE]) weights[STEP_RESUME] = usual[STEP_RESUME];
@@ -105,6 +106,12 @@ static void fill_step(sim_step *s, uint64_t *random, int clients) {
         s->a = below(random, 3) ? 0 : 2 + below(random, 13);
         s->b = below(random, 500);
         break;
+    case STEP_EXPIRE:
+        s->b = 1 + below(random, 40);
+        break;
+    case STEP_REPLACE:
+        s->b = below(random, 5000);
+        break;
     case STEP_LINK:
         s->a = below(random, 6);
         break;
@@ -131,6 +138,7 @@ void program_make(program *p, uint64_t seed) {
     p->fast_commits = below(&random, 3) == 0;
     p->buffer = below(&random, 3) ? 65536 : (size_t)(300 + below(&random, 2000));
     static const int levels[] = {LEVEL_BASE, LEVEL_ASYMMETRIC, LEVEL_NESTED, LEVEL_NESTED};
+    p->state_transfer = below(&random, 2);
     p->level = levels[below(&random, 4)];
     p->jitter = below(&random, 2) ? 3 : 1 + below(&random, 60);
     p->steps = calloc(p->count, sizeof *p->steps);
@@ -155,9 +163,9 @@ void program_free(program *p) {
 }
 
 static const char *const names[STEP_KINDS] = {
-    "write", "server_write", "schema",  "pass",     "cut",     "offline", "online",
-    "pause", "resume",       "crash",   "crash_at", "fail_at", "full",    "room",
-    "clock", "version",      "upgrade", "link",     "backup",  "restore"};
+    "write",   "transact", "server_write", "schema",   "pass",    "cut",    "offline", "online",
+    "pause",   "resume",   "crash",        "crash_at", "fail_at", "full",   "room",    "clock",
+    "version", "upgrade",  "link",         "backup",   "restore", "expire", "replace"};
 
 void program_print(const program *p, FILE *out) {
     fprintf(out,

@@ -11,6 +11,7 @@
 
 typedef enum step_kind {
     STEP_WRITE,
+    STEP_TRANSACT,
     STEP_SERVER_WRITE,
     STEP_SCHEMA,
     STEP_PASS, /* a: ms */
@@ -30,6 +31,8 @@ typedef enum step_kind {
     STEP_LINK,    /* a: kind of link */
     STEP_BACKUP,
     STEP_RESTORE,
+    STEP_EXPIRE,  /* the history is compacted, and clients expire that were away for b seconds */
+    STEP_REPLACE, /* b: down for ms */
     STEP_KINDS
 } step_kind;
 
@@ -46,6 +49,7 @@ typedef struct program {
     int clients;
     int level; /* of the content (content.h) */
     bool fast_commits;
+    bool state_transfer;
     size_t buffer;
     int64_t jitter;
     sim_step *steps;

@@ -56,6 +56,7 @@ static bool explained(const run_world *w, const sl_client_error *error) {
     case SL_ERR_STORAGE:
         return m->faults;
     case SL_ERR_SESSION:
+        if (error->client_reset && error->code == 222) return m->expiries > 0;
         if (error->client_reset) return m->restores > 0 && error->code != 212;
         if (m->restores > 0 && error->code >= 208 && error->code <= 211) return true;
         if (m->old_versions && (error->code == 201 || strcmp(error->name, "protocol too old") == 0))
@@ -78,6 +79,11 @@ static void on_error(void *ctx, int client, const sl_client_error *error) {
 static void on_opened(void *ctx, int client, const sl_client_history *history) {
     run_world *w = ctx;
     model_after_crash(&w->model, w->program, client, history);
+}
+
+static void on_transacted(void *ctx, int client, uint64_t request, sl_transact_outcome outcome) {
+    run_world *w = ctx;
+    model_on_outcome(&w->model, client, request, outcome);
 }
 
 static sl_store *on_wrap(void *ctx, int who, sl_store *store) {
@@ -122,6 +128,17 @@ static void do_step(run_world *w, const sim_step *s, sl_status *st) {
     switch (s->kind) {
     case STEP_WRITE:
         model_do_write(m, sim, s);
+        break;
+    case STEP_TRANSACT:
+        model_do_transact(m, sim, s);
+        break;
+    case STEP_EXPIRE:
+        m->expiries++;
+        sl_sim_compact(sim, s->b, st);
+        break;
+    case STEP_REPLACE:
+        model_on_replace(m, sim, s->who);
+        sl_sim_renew(sim, s->who, s->b, st);
         break;
     case STEP_SERVER_WRITE:
         model_do_server_write(m, sim, s);
@@ -254,6 +271,8 @@ void run_program(const program *p, FILE *log, run_result *result) {
                               .log = log ? on_log : NULL,
                               .error = on_error,
                               .opened = on_opened,
+                              .transacted = on_transacted,
+                              .state_transfer = p->state_transfer,
                               .wrap = mutation_active() ? on_wrap : NULL};
     *result = (run_result){.ok = false};
     mutation_run_begins();
