@@ -127,6 +127,7 @@ static void care(sl_sim *sim) {
     sim->cares_at = SL_SIM_NEVER;
     if (!sl_server_file_care(sim->file, &more, &st)) {
         failed(sim, "care", &st);
+        if (sl_server_file_caring(sim->file)) sim->cares_at = sim->now + 1000;
     } else if (more) {
         sim->cares_at = sl_sim_soon(sim);
     } else {

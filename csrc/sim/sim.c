@@ -234,7 +234,7 @@ bool sl_sim_quiet(sl_sim *sim) {
 static void end_faults(sl_sim *sim) {
     spring_traps(sim);
     if (sim->server_starts_at < SL_SIM_NEVER) sim->server_starts_at = sim->now;
-    if (sim->restored) sim->version = 0;
+    if (sim->resets_clients) sim->version = 0;
     sim->trap.set = false;
     sl_memory_disk_fail(sim->disk, 0);
     sl_memory_disk_limit(sim->disk, UINT64_MAX);
@@ -248,7 +248,7 @@ static void end_faults(sl_sim *sim) {
         if (client->starts_at < SL_SIM_NEVER) client->starts_at = sim->now;
         client->offline = false;
         sl_sim_pause(sim, i, false, NULL);
-        if (!sim->restored) continue;
+        if (!sim->resets_clients) continue;
         client->version = 0;
         if (client->link && client->link->version < SL_PROTOCOL_MAX)
             sl_sim_cut_link(sim, i, SL_SIM_CUT_BOTH, 0, NULL);
@@ -576,6 +576,7 @@ bool sl_sim_set_clock(sl_sim *sim, int who, int64_t ms, sl_status *st) {
 bool sl_sim_compact(sl_sim *sim, int64_t client_ttl, sl_status *st) {
     if (!sim->file) return true;
     sl_server_file_compact(sim->file, client_ttl);
+    if (client_ttl >= 0) sim->resets_clients = true;
     sim->cares_at = sim->now;
     return sl_sim_advance(sim, 0, st);
 }
@@ -599,7 +600,7 @@ bool sl_sim_restore(sl_sim *sim, sl_status *st) {
     if (sim->file) sl_sim_server_stop(sim, SL_CRASH_PROCESS, sim->now);
     sl_memory_disk_free(sim->disk);
     sim->disk = copy;
-    sim->restored = true;
+    sim->resets_clients = true;
     sim->server_starts_at = sim->now;
     return sl_sim_advance(sim, 0, st);
 }

@@ -71,7 +71,8 @@ void sl_sim_free(sl_sim *sim);
 int64_t sl_sim_now(const sl_sim *sim);
 bool sl_sim_advance(sl_sim *sim, int64_t ms, sl_status *st);
 /* Ends every fault (links, disks, machines that are down, pauses), connects everybody, after a
- * restored backup with the newest protocol (older ones cannot ask for a client reset), and lets
+ * restored backup or an expiry with the newest protocol (older ones cannot ask for a client reset),
+ * and lets
  * time pass until all is quiet (sl_sim_quiet), at most `limit_ms`. *quiet tells whether it was
  * reached. */
 bool sl_sim_settle(sl_sim *sim, int64_t limit_ms, bool *quiet, sl_status *st);

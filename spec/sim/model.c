@@ -208,6 +208,7 @@ void model_on_outcome(model *m, int client, uint64_t request, sl_transact_outcom
         w->lost = !w->unknown && !w->acknowledged;
         return;
     }
+    if (outcome == SL_TRANSACT_UNKNOWN) return; /* of a machine that is gone */
     model_violated(m, "client %d: an outcome of request %llu, which nobody waits for", client,
                    (ull)request);
 }
@@ -224,7 +225,9 @@ void model_on_replace(model *m, sl_sim *sim, int client) {
     m->replacements++;
     for (size_t i = 0; i < m->count; i++) {
         model_write *w = &m->writes[i];
-        if (w->client != client || w->acknowledged || w->lost) continue;
+        if (w->client != client) continue;
+        w->version = 0; /* the new machine counts anew */
+        if (w->acknowledged || w->lost) continue;
         w->unknown = w->serial = true; /* it may be on its way */
     }
     m->seen[client] = (model_seen){.resets = m->seen[client].resets};

@@ -56,7 +56,7 @@ static bool explained(const run_world *w, const sl_client_error *error) {
     case SL_ERR_STORAGE:
         return m->faults;
     case SL_ERR_SESSION:
-        if (error->client_reset && error->code == 222) return m->expiries > 0;
+        if (error->code == 222) return m->expiries > 0;
         if (error->client_reset) return m->restores > 0 && error->code != 212;
         if (m->restores > 0 && error->code >= 208 && error->code <= 211) return true;
         if (m->old_versions && (error->code == 201 || strcmp(error->name, "protocol too old") == 0))
