@@ -128,7 +128,8 @@ interop: setup core
 # Safeties that --mutations switches off by sending these calls to the test program.
 SIM_CALLS = sl_file_member_upload sl_server_history_integrate sl_server_history_check_ident \
   sl_server_history_scan sl_server_file_work sl_server_file_member sl_client_history_scan_uploads \
-  sl_upload_entry_write sl_order_entries sl_server_history_limit
+  sl_upload_entry_write sl_order_entries sl_server_history_limit sl_server_history_transact \
+  sl_server_history_compacted sl_realm_open sl_changeset_adopt_ident sl_merge_pair
 SIM = $(BUILD)/simulator/run_sim
 SIM_SRC = $(filter-out %_test.c,$(wildcard spec/sim/*.c))
 $(SIM): $(SIM_SRC) $(wildcard spec/sim/*.h spec/support/*.h) $(LIB)

@@ -82,6 +82,7 @@ static bool lie_entry_replace(sl_store *store, const sl_history_entry *entry, sl
 
 static bool lie_entry_drop(sl_store *store, uint64_t last, sl_status *st) {
     if (self_of(store)->lies.entries_dropped_early) last = INT64_MAX;
+    if (self_of(store)->lies.entries_never_dropped) last = 0;
     return CALL(store, entry_drop, last, st);
 }
 
@@ -104,6 +105,7 @@ static bool lie_reciprocal_get(sl_store *store, uint64_t peer, uint64_t version,
 
 static bool lie_reciprocal_drop(sl_store *store, uint64_t peer, uint64_t last, sl_status *st) {
     if (self_of(store)->lies.forms_dropped_early) last = INT64_MAX;
+    if (self_of(store)->lies.forms_never_dropped) last = 0;
     return CALL(store, reciprocal_drop, peer, last, st);
 }
 

@@ -14,6 +14,8 @@ typedef struct lies {
     bool forms_not_kept;
     bool forms_dropped_early;
     bool entries_dropped_early;
+    bool forms_never_dropped;
+    bool entries_never_dropped;
 } lies;
 
 typedef struct lying_store {

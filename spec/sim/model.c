@@ -110,6 +110,11 @@ static bool record_little(sl_realm *realm, test_env *env, sl_status *st) {
     return exists ? program_change(realm, env, id, st) : item_create(realm, id, st);
 }
 
+/* A machine that took the place of a lost one is another writer. */
+static int writer(const model *m, const sim_step *s) {
+    return s->who + SL_SIM_MAX_CLIENTS * m->replacements;
+}
+
 void model_do_write(model *m, sl_sim *sim, const sim_step *s) {
     sl_client_history *history = sl_sim_history(sim, s->who);
     sl_status st = SL_STATUS_INIT;
@@ -125,7 +130,7 @@ void model_do_write(model *m, sl_sim *sim, const sim_step *s) {
         return;
     }
     if (little ? !record_little(realm, &env, &st)
-               : !record_write(m, realm, id, s->who, &env, &st)) {
+               : !record_write(m, realm, id, writer(m, s), &env, &st)) {
         sl_client_history_rollback(history);
         refused(m, "write", &st);
         return;
@@ -169,7 +174,7 @@ void model_do_transact(model *m, sl_sim *sim, const sim_step *s) {
         refused(m, "begin", &st);
         return;
     }
-    if (!record_serial(m, realm, id, s->who, &env, &st)) {
+    if (!record_serial(m, realm, id, writer(m, s), &env, &st)) {
         sl_client_history_rollback(history);
         refused(m, "write", &st);
         return;

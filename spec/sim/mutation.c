@@ -1,10 +1,13 @@
 #include "mutation.h"
 
+#include "history/adopt_ident.h"
 #include "history/server_care.h"
 #include "history/server_history_private.h"
+#include "history/server_transact.h"
 #include "lying_store.h"
 #include "session/server_member.h"
 #include "transform/order.h"
+#include "transform/rules.h"
 
 /* Switched off by redirected calls. */
 typedef enum redirected {
@@ -17,7 +20,14 @@ typedef enum redirected {
     FILTER_OWN,
     KEEP_TIMESTAMPS,
     END_ZOMBIES,
-    LIMIT_CARE
+    LIMIT_CARE,
+    CHECK_EXPIRY,
+    REFUSE_LATE_TRANSACT,
+    TRANSACT_ONCE,
+    CHECK_STATE_AGE,
+    DROP_EVENTS,
+    ADOPT_IDENT,
+    MERGE_DEEP
 } redirected;
 
 typedef struct mutation {
@@ -68,6 +78,27 @@ static const mutation mutations[] = {
      false,
      {0},
      LIMIT_CARE},
+    {"server: expired clients are refused", true, false, {0}, CHECK_EXPIRY},
+    {"server: a serialized transaction is refused when others came between",
+     true,
+     false,
+     {0},
+     REFUSE_LATE_TRANSACT},
+    {"server: a serialized transaction that is asked for again is not done again",
+     true,
+     false,
+     {0},
+     TRANSACT_ONCE},
+    {"server: a state from before a compaction is not handed out",
+     true,
+     false,
+     {0},
+     CHECK_STATE_AGE},
+    {"server: reciprocal forms nobody needs are removed",
+     true,
+     false,
+     {.forms_never_dropped = true},
+     NOTHING},
     {"client: changes are flushed before they are uploaded",
      false,
      true,
@@ -95,11 +126,28 @@ static const mutation mutations[] = {
      {0},
      RESCAN_UPLOADS},
     {"client: the time of a change is sent as it was stored", false, true, {0}, KEEP_TIMESTAMPS},
+    {"client: history the server has integrated is removed",
+     false,
+     true,
+     {.entries_never_dropped = true},
+     NOTHING},
+    {"client: events leave the file after the commit", false, true, {0}, DROP_EVENTS},
+    {"client: objects without key get its ident before they are uploaded",
+     false,
+     true,
+     {0},
+     ADOPT_IDENT},
+    {"both: changes inside embedded objects and nested collections are merged",
+     true,
+     true,
+     {0},
+     MERGE_DEEP},
     {"both: equal times are ordered by file ident", true, true, {0}, BREAK_TIES},
 };
 
 static const mutation *chosen;
 static bool in_work;
+static uint64_t transacts;
 
 int mutation_count(void) {
     return (int)(sizeof mutations / sizeof *mutations);
@@ -119,6 +167,7 @@ bool mutation_active(void) {
 
 void mutation_run_begins(void) {
     in_work = false;
+    transacts = 0;
 }
 
 sl_store *mutation_wrap_store(int who, sl_store *store) {
@@ -191,8 +240,41 @@ REDIRECT(bool, sl_server_history_check_ident, sl_server_history *history,
     if (off(CHECK_CURSORS) && (why.code == 209 || why.code == 210) &&
         accept_cursors(history, claim, row))
         return true;
+    if (off(CHECK_EXPIRY) && why.code == 222 && accept_cursors(history, claim, row)) return true;
     if (st) *st = why;
     return false;
+}
+
+REDIRECT(bool, sl_server_history_transact, sl_server_history *history,
+         const sl_server_transact *request, sl_server_verdict *verdict, sl_status *st) {
+    sl_server_transact altered = *request;
+    uint64_t newest = sl_server_history_version(history);
+    if (off(REFUSE_LATE_TRANSACT) && altered.server_version < newest)
+        altered.server_version = newest;
+    if (off(TRANSACT_ONCE)) altered.client_version += ++transacts << 32;
+    return __real_sl_server_history_transact(history, &altered, verdict, st);
+}
+
+REDIRECT(uint64_t, sl_server_history_compacted, const sl_server_history *history) {
+    return off(CHECK_STATE_AGE) ? 0 : __real_sl_server_history_compacted(history);
+}
+
+REDIRECT(bool, sl_realm_open, sl_realm **out, const sl_realm_options *options, sl_status *st) {
+    sl_realm_options altered = *options;
+    if (off(DROP_EVENTS)) altered.keep_asymmetric = true;
+    return __real_sl_realm_open(out, &altered, st);
+}
+
+REDIRECT(bool, sl_changeset_adopt_ident, sl_changeset *cs, uint64_t ident, bool *changed,
+         sl_status *st) {
+    if (!off(ADOPT_IDENT)) return __real_sl_changeset_adopt_ident(cs, ident, changed, st);
+    *changed = false;
+    return true;
+}
+
+REDIRECT(bool, sl_merge_pair, sl_merge *m, sl_merge_node *local, sl_merge_node *incoming) {
+    if (off(MERGE_DEEP) && local->path_size > 1 && incoming->path_size > 1) return true;
+    return __real_sl_merge_pair(m, local, incoming);
 }
 
 REDIRECT(bool, sl_server_history_scan, sl_server_history *history, uint64_t peer, sl_cursor from,

@@ -257,6 +257,17 @@ static void end(run_world *w, sl_status *st) {
     if (w->program->seed % 4 == 0) check_heap(w, st);
 }
 
+/* The states of all sides, to be compared by a person. */
+static void show_states(run_world *w) {
+    for (int who = SL_SIM_SERVER; who < w->program->clients; who++) {
+        sl_buf text;
+        sl_buf_init(&text, NULL);
+        if (sl_sim_state(w->sim, who, &text, NULL))
+            fprintf(w->log, "state of %d: %.*s\n", who, (int)text.size, text.data);
+        sl_buf_free(&text);
+    }
+}
+
 void run_program(const program *p, FILE *log, run_result *result) {
     run_world w = {.program = p, .log = log, .model = {.level = p->level}};
     sl_status st = SL_STATUS_INIT;
@@ -286,6 +297,7 @@ void run_program(const program *p, FILE *log, run_result *result) {
     if (w.sim && !st.cls && !w.model.why[0]) end(&w, &st);
     if (st.cls) model_violated(&w.model, "broken: %s", st.message);
     result->ok = w.model.why[0] == 0;
+    if (log && w.sim && !result->ok) show_states(&w);
     memcpy(result->why, w.model.why, sizeof result->why);
     result->writes = w.model.count;
     for (int i = 0; w.sim && i < p->clients; i++)
