@@ -50,10 +50,12 @@ export function temporary(name) {
   return folder;
 }
 
-// A server on a free port of loopback. `app` is the text of the app's part of the Lua configuration,
+// A server on a free port, of loopback unless `host` is given; `prefix` is the command that runs its command. `app` is the text of the app's part of the Lua configuration,
 // `config` of further members.
 export class Server {
-  constructor({ tls = true, app = "anonymous = true", config = "" } = {}) {
+  constructor({ tls = true, app = "anonymous = true", config = "", host = "127.0.0.1", prefix = [] } = {}) {
+    this.host = host;
+    this.prefix = prefix;
     this.tls = tls;
     this.app = app;
     this.config = config;
@@ -65,14 +67,15 @@ export class Server {
     fs.writeFileSync(
       file,
       `return {
-  host = "127.0.0.1", port = ${this.port}, storage = ${JSON.stringify(this.dir + "/data")},
-  tls = ${this.tls ? "{}" : "false"}, log = { format = "json", level = "info" },
+  host = "${this.host}", port = ${this.port}, storage = ${JSON.stringify(this.dir + "/data")},
+  tls = ${this.tls ? `{ host = "${this.host}" }` : "false"}, log = { format = "json", level = "info" },
   apps = { ["interop-app"] = { ${this.app} } },
 ${this.config}
 }
 `,
     );
-    this.process = start(lua, ["bin/syncline", "serve", "--config", file], {
+    const [command, ...args] = [...this.prefix, lua, "bin/syncline", "serve", "--config", file];
+    this.process = start(command, args, {
       env: { ...process.env, ...luaPaths(), SYNCLINE_BUILD: process.env.SYNCLINE_BUILD ?? "build" },
     });
     this.log = "";

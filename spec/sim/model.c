@@ -510,13 +510,26 @@ static bool count_entry(void *ctx, const sl_history_entry *entry) {
     return true;
 }
 
+static uint64_t entries_of(sl_sim *sim, int client) {
+    sl_store *store = sl_client_history_store(sl_sim_history(sim, client));
+    uint64_t entries = 0;
+    store->vtbl->entry_scan(store, 0, INT64_MAX, false, count_entry, &entries, NULL);
+    return entries;
+}
+
+void model_check_trimmed(model *m, sl_sim *sim) {
+    for (int i = 0; i < sl_sim_clients(sim); i++)
+        if (entries_of(sim, i) > KEPT_LIMIT)
+            model_violated(m, "client %d keeps %llu changesets after a restart", i,
+                           (ull)entries_of(sim, i));
+}
+
 /* What both sides keep for one another does not grow with what was done. */
 static void check_growth(model *m, sl_sim *sim, int client) {
     sl_client_history *h = sl_sim_history(sim, client);
     sl_store *store = sl_client_history_store(h);
     sl_store *server = sl_server_file_store(sl_sim_server(sim));
-    uint64_t entries = 0;
-    store->vtbl->entry_scan(store, 0, INT64_MAX, false, count_entry, &entries, NULL);
+    uint64_t entries = entries_of(sim, client);
     if (entries > KEPT_LIMIT + STALE_LIMIT)
         model_violated(m, "client %d keeps %llu changesets", client, (ull)entries);
     if (sl_client_history_version(h) - sl_client_history_base(h) > KEPT_LIMIT)

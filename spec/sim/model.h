@@ -76,4 +76,7 @@ void model_after_crash(model *m, const program *p, int client, const sl_client_h
 /* Everything is quiet: is everything as it has to be? */
 void model_check(model *m, sl_sim *sim);
 
+/* After a restart and a change of each client: no client keeps what it needs no more. */
+void model_check_trimmed(model *m, sl_sim *sim);
+
 #endif

@@ -38,14 +38,16 @@ export function tokens(server, users) {
 
 export class Writer {
   // `url` where the device connects, `options` of sync as "name=number,name=number".
-  constructor(name, { url, ca, dir, token, options = "" }) {
-    Object.assign(this, { name, url, ca, dir, token, options, reported: 0 });
+  // `prefix`: the command that runs the device's.
+  constructor(name, { url, ca, dir, token, options = "", prefix = [] }) {
+    Object.assign(this, { name, url, ca, dir, token, options, prefix, reported: 0 });
   }
   start() {
     const { name, url, ca, dir, token, options } = this;
-    const args = ["spec/system/writer.lua", path.join(dir, `${name}.db`), url, ca, token, name, path.join(dir, "stop"), options];
+    const args = [lua, "spec/system/writer.lua", path.join(dir, `${name}.db`), url, ca, token, name, path.join(dir, "stop"), options];
     this.lines = {};
-    this.process = start(lua, args, { env: { ...process.env, ...luaPaths() } });
+    const [command, ...rest] = [...this.prefix, ...args];
+    this.process = start(command, rest, { env: { ...process.env, ...luaPaths() } });
     this.opened = new Promise((resolve) => (this.whenOpened = resolve));
     this.uploaded = new Promise((resolve) => (this.whenUploaded = resolve));
     readline.createInterface({ input: this.process.stdout }).on("line", (line) => {
