@@ -35,7 +35,7 @@ static void read_body(const sl_body *body, int upload) {
             ok = upload ? sl_entry_reader_upload(&reader, &up, &more, &st)
                         : sl_entry_reader_download(&reader, &down, &more, &st);
         require(ok || st.code == 111 || st.code == 112);
-        require(sl_body_pack(entries, &packed, &again, &st));
+        require(sl_body_pack(NULL, entries, &packed, &again, &st));
     } else {
         require(st.code == 110 || st.code == 112);
     }
