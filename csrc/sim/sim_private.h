@@ -88,8 +88,8 @@ struct sl_sim {
     sl_server_host host;
     sl_memory_disk *disk, *backup;
     sl_server_file *file;
-    bool restored; /* at least once */
-    int version;   /* newest protocol version of the server; 0 = all */
+    bool resets_clients; /* a backup was restored, or clients expired */
+    int version;         /* newest protocol version of the server; 0 = all */
     int64_t server_starts_at, works_at, cares_at, makes_at;
     sl_sim_trap trap;
     sl_sim_link *links;
