@@ -204,7 +204,7 @@ PACKAGES = build-essential pkg-config ca-certificates curl git \
   lua-cjson lua-busted lua-check luarocks \
   libssl-dev zlib1g-dev libsqlite3-dev libuv1-dev libwebsockets-dev libwebsockets-evlib-uv \
   libwslay-dev libhttp-parser-dev libjansson-dev libcmocka-dev \
-  clang clang-format libclang-rt-14-dev cppcheck sqlite3 openssl iso-codes nodejs \
+  clang clang-format libclang-rt-14-dev cppcheck sqlite3 openssl iso-codes nodejs iproute2 \
   python3 python3-websockets chromium
 
 # dpkg answers at once when everything is there, so that no network is needed a second time.
