@@ -67,8 +67,10 @@ static void install_state(world *w) {
 static void open_connection(world *w) {
     sl_client_connection_options options = {
         .env = &w->env, .route = SL_STR("/r"), .max_inflated = 1 << 20};
-    sl_client_session_options session = {
-        .path = SL_STR("\"p\""), .no_upload_delay = true, .state_transfer = true};
+    sl_client_session_options session = {.path = SL_STR("\"p\""),
+                                         .no_upload_delay = true,
+                                         .subserver = true,
+                                         .state_transfer = true};
     w->connection = sl_client_connection_new(&options, NULL);
     require(w->connection != NULL);
     w->session = sl_client_session_open(w->connection, w->history, &session, NULL);
@@ -102,13 +104,30 @@ static void write_locally(world *w) {
         sl_client_history_rollback(w->history);
 }
 
+/* Asks the server to create an object, if the class is there. */
+static void transact(world *w) {
+    sl_key key = {.type = SL_TYPE_INT};
+    bool created;
+    uint64_t request;
+    key.integer = 1000 + w->written++;
+    if (!sl_client_session_may_transact(w->session)) return;
+    require(sl_client_history_begin(w->history, NULL));
+    if (sl_record_create(w->realm, SL_STR("Item"), &key, NULL, &created, NULL))
+        (void)sl_client_session_transact(w->session, &request, NULL);
+    else
+        sl_client_history_rollback(w->history);
+    require(!sl_client_history_writing(w->history));
+}
+
 /* Waits until the client is connected again, on protocol 14 or an old one, to a server that has
  * states or not. */
 static void connect(world *w, bool old, bool states) {
     for (int i = 0; i < 4; i++) {
         drain(w);
         if (sl_client_connection_state(w->connection) == SL_CONNECTION_CONNECTED) return;
-        if (states) sl_client_connection_set_features(w->connection, w->attempt, SL_FEATURE_STATE);
+        unsigned features =
+            SL_FEATURE_TRANSACT | SL_FEATURE_ALLOC | (states ? SL_FEATURE_STATE : 0u);
+        sl_client_connection_set_features(w->connection, w->attempt, features);
         if (sl_client_connection_state(w->connection) == SL_CONNECTION_CONNECTING)
             require(sl_client_connection_opened(w->connection, w->attempt,
                                                 old ? SL_STR("com.mongodb.realm-sync#5")
@@ -137,6 +156,9 @@ static void take(world *w) {
 
 static void happen(world *w, uint8_t what) {
     if (what & 1) write_locally(w);
+    uint64_t request;
+    if (what & 64) transact(w);
+    if (what & 128) require(sl_client_session_allocate(w->session, &request, NULL));
     if (what & 2)
         require(sl_client_connection_lost(w->connection, w->attempt, SL_CLOSE_READ_ERROR,
                                           SL_STR("lost"), NULL));
