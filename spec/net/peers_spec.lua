@@ -225,7 +225,8 @@ describe("network peers", function()
 
         it("ends a connection that breaks the rules with the right code", function()
             local expected = { ["/masked"] = 1002, ["/rsv"] = 1002, ["/opcode"] = 1002, ["/badclose"] = 1002,
-                ["/text"] = 1003, ["/huge"] = 1009 }
+                ["/text"] = 1003, ["/huge"] = 1009, ["/continuation"] = 1002, ["/nested"] = 1002, ["/longping"] = 1002,
+                ["/splitping"] = 1002, ["/controlcode"] = 1002, ["/badcode"] = 1002, ["/badutf8"] = 1007 }
             for path, code in pairs(expected) do
                 local result = closed(path)
                 assert.are.equal(code, result.code, path)

@@ -40,7 +40,12 @@ typedef struct run_world {
     FILE *log;
 } run_world;
 
-enum { QUIET_LIMIT_MS = 2 * 3600 * 1000, MAX_MESSAGE_SLACK = 300000, HEAP_SLACK = 3000000 };
+enum {
+    QUIET_LIMIT_MS = 2 * 3600 * 1000,
+    MAX_MESSAGE_SLACK = 300000,
+    HEAP_SLACK = 3000000,
+    ACKNOWLEDGE_MS = 5000
+};
 
 /* ---- callbacks ------------------------------------------------------------------------------- */
 
@@ -240,6 +245,7 @@ static void check_heap(run_world *w, sl_status *st) {
     for (int i = 0; i < w->program->clients; i++)
         model_do_write(&w->model, w->sim, &(sim_step){.who = i, .chance = 1});
     if (!sl_sim_settle(w->sim, QUIET_LIMIT_MS, &quiet, st) || !quiet) return;
+    if (!sl_sim_advance(w->sim, ACKNOWLEDGE_MS, st)) return;
     model_check(&w->model, w->sim);
     model_check_trimmed(&w->model, w->sim);
 }
@@ -257,6 +263,8 @@ static void end(run_world *w, sl_status *st) {
         model_violated(&w->model, "stuck; sessions:%s", states);
         return;
     }
+    /* Acknowledgements of what was received wait for company. */
+    if (!sl_sim_advance(w->sim, ACKNOWLEDGE_MS, st)) return;
     model_check(&w->model, w->sim);
     if (sl_sim_peak(w->sim) > w->program->buffer + MAX_MESSAGE_SLACK)
         model_violated(&w->model, "%zu bytes were on their way at once", sl_sim_peak(w->sim));
