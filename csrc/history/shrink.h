@@ -2,9 +2,10 @@
  *
  * Works on the history of a server from its newest entry of a range towards the first one, in
  * pieces of any size. What is left behaves like the original for everybody who has seen none of it:
- * every instruction still finds what it needs when it is applied, the state at the end is the same,
- * and so is what a last-writer-wins conflict with other changes comes to. Only increments are
- * summed up under the time of the newest of them.
+ * every instruction still finds what it needs when it is applied, and the state at the end is the
+ * same. What a last-writer-wins conflict with other changes comes to is kept as well, with rare
+ * exceptions that are the same on every device (the rules of merging can depend on instructions in
+ * between, 3-transform.md, 9): increments are summed up under the time of the newest of them.
  *
  * Each rule looks at one earlier and one later instruction that stays:
  *

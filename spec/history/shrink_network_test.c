@@ -4,8 +4,8 @@
  *
  *   - the history that is left makes the state the server has;
  *   - all devices and the server have the same state in the end, the late one included;
- *   - it is the state they have without shrinking, unless increments were summed up (and in about
- *     one program of 10,000, where what a newcomer brought met what had become void in between).
+ *   - it is the state they have without shrinking, unless increments were summed up (and but for
+ *     about one program of 10,000).
  *
  *   shrink_network_test                      thousands of seeds, at most 20 seconds
  *   shrink_network_test --seeds N --first K  any number */
