@@ -129,7 +129,7 @@ interop: setup core
 SIM_CALLS = sl_file_member_upload sl_server_history_integrate sl_server_history_check_ident \
   sl_server_history_scan sl_server_file_work sl_server_file_member sl_client_history_scan_uploads \
   sl_upload_entry_write sl_order_entries sl_server_history_limit sl_server_history_transact \
-  sl_server_history_compacted sl_realm_open sl_changeset_adopt_ident sl_merge_pair
+  sl_server_history_holds sl_realm_open sl_changeset_adopt_ident sl_merge_pair
 SIM = $(BUILD)/simulator/run_sim
 SIM_SRC = $(filter-out %_test.c,$(wildcard spec/sim/*.c))
 $(SIM): $(SIM_SRC) $(wildcard spec/sim/*.h spec/support/*.h) $(LIB)
@@ -141,7 +141,7 @@ sim-program: $(SIM)
 sim: $(SIM)
 	@$(SIM) --seeds $(or $(SEEDS),1000) --first $(or $(FIRST),1)
 sim-mutations: $(SIM)
-	@$(SIM) --mutations --seeds $(or $(SEEDS),1000)
+	@$(SIM) --mutations --seeds $(or $(SEEDS),3000)
 soak: $(SIM) $(BUILD)/unit/transform/network_test
 	@$(BUILD)/unit/transform/network_test --seeds $(or $(SEEDS),2000000) --first $(or $(FIRST),1001)
 	@$(SIM) --forever --first $(or $(FIRST),1001)

@@ -1,6 +1,5 @@
 /* The states of a server file: which one a new client gets, and when one is made
  * (protocol/1-wire.md, 4.9). */
-#include "history/server_care.h"
 #include "session/server_file_private.h"
 
 enum {
@@ -57,7 +56,7 @@ static bool use_kept(sl_server_file *file, const sl_msg_state_request *request,
         return false;
     /* Of another continuation of this history (a backup was put back), or from before a compaction:
      * what follows it now does not begin where it ends. */
-    if (!holds || kept->version < sl_server_history_compacted(file->history)) {
+    if (!holds) {
         if (!is_read(file)) states->kept_drop(states->ctx);
         return true;
     }

@@ -255,8 +255,12 @@ REDIRECT(bool, sl_server_history_transact, sl_server_history *history,
     return __real_sl_server_history_transact(history, &altered, verdict, st);
 }
 
-REDIRECT(uint64_t, sl_server_history_compacted, const sl_server_history *history) {
-    return off(CHECK_STATE_AGE) ? 0 : __real_sl_server_history_compacted(history);
+REDIRECT(bool, sl_server_history_holds, sl_server_history *history, uint64_t version, int64_t salt,
+         bool *holds, uint64_t *after, sl_status *st) {
+    if (!__real_sl_server_history_holds(history, version, salt, holds, after, st)) return false;
+    if (off(CHECK_STATE_AGE) && version && version < sl_server_history_compacted(history))
+        *holds = true;
+    return true;
 }
 
 REDIRECT(bool, sl_realm_open, sl_realm **out, const sl_realm_options *options, sl_status *st) {

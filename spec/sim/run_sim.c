@@ -102,6 +102,6 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    if (mutations) return run_mutations(first, seeds ? seeds : 1000);
+    if (mutations) return run_mutations(first, seeds ? seeds : 3000);
     return run_seeds(first, seeds ? seeds : 1000, log);
 }
