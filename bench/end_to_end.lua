@@ -4,11 +4,10 @@
 -- what each process used per operation: unlike the wall clock it means something on a busy machine, too.
 -- Usage: end_to_end.lua [--name PATTERN] [--place fsync|no_fsync] [--json] [--dir IGNORED]
 local auth = require("syncline.auth")
-local core = require("syncline.core")
 local loop = require("syncline.loop")
+local support = dofile("bench/support/report.lua")
 local syncline = require("syncline")
 
-local json = core.json
 local options = {}
 for i = 1, #arg do
     if arg[i] == "--json" then options.json = true end
@@ -32,13 +31,7 @@ local SCHEMA = {
 
 local function now() return loop.get():now() end
 
-local function read(path)
-    local file = io.open(path)
-    if not file then return nil end
-    local text = file:read("*a")
-    file:close()
-    return text
-end
+local read = support.read
 
 local function shell(command)
     local ok = os.execute(command)
@@ -145,17 +138,7 @@ end
 -- ---- results ----------------------------------------------------------------------------------------
 
 local function report(place, name, facts)
-    facts.name = ("end_to_end_%s_%s"):format(name, place)
-    if options.json then
-        print(json.encode(facts))
-        return
-    end
-    local parts = {}
-    for field, value in pairs(facts) do
-        if field ~= "name" then parts[#parts + 1] = ("%s=%.6g"):format(field, value) end
-    end
-    table.sort(parts)
-    print(("%-44s %s"):format(facts.name, table.concat(parts, "  ")))
+    support.print(("end_to_end_%s_%s"):format(name, place), facts, options.json)
 end
 
 -- In microseconds, of times in seconds.

@@ -1,9 +1,9 @@
 -- The network alone, no sync: round trips and throughput of WebSocket messages through an echo server
 -- process on loopback, and what an idle connection costs the server.
 -- Usage: network.lua [--name PATTERN] [--json] [--dir IGNORED] [--connections N]
-local core = require("syncline.core")
+local support = dofile("bench/support/report.lua")
 
-local json, net = core.json, core.net
+local net = require("syncline.core").net
 local options = { connections = 1000 }
 for i = 1, #arg do
     if arg[i] == "--json" then options.json = true end
@@ -11,13 +11,7 @@ for i = 1, #arg do
     if arg[i] == "--connections" then options.connections = tonumber(arg[i + 1]) end
 end
 
-local function read(path)
-    local file = io.open(path, "rb")
-    if not file then return nil end
-    local text = file:read("*a")
-    file:close()
-    return text
-end
+local read = support.read
 
 -- ---- the server process -----------------------------------------------------------------------------
 
@@ -69,19 +63,7 @@ end
 wait(function() return read(directory .. "/ports") end)
 local plain_port, secure_port = read(directory .. "/ports"):match("(%d+) (%d+)")
 
-local function report(name, facts)
-    facts.name = name
-    if options.json then
-        print(json.encode(facts))
-        return
-    end
-    local parts = {}
-    for field, value in pairs(facts) do
-        if field ~= "name" then parts[#parts + 1] = ("%s=%.6g"):format(field, value) end
-    end
-    table.sort(parts)
-    print(("%-44s %s"):format(name, table.concat(parts, "  ")))
-end
+local function report(name, facts) support.print(name, facts, options.json) end
 
 local function wanted(name) return not options.name or name:find(options.name, 1, true) end
 

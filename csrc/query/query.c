@@ -109,27 +109,6 @@ static bool keep(run *r, const sl_key *key) {
 
 /* --- looking at a row --- */
 
-static void key_value(const sl_key *key, sl_value *value) {
-    memset(value, 0, sizeof *value);
-    value->type = key->type;
-    switch (key->type) {
-    case SL_TYPE_INT:
-        value->integer = key->integer;
-        break;
-    case SL_TYPE_STRING:
-        value->string = key->string;
-        break;
-    case SL_TYPE_OBJECTID:
-        memcpy(value->objectid, key->objectid, sizeof key->objectid);
-        break;
-    case SL_TYPE_UUID:
-        memcpy(value->uuid, key->uuid, sizeof key->uuid);
-        break;
-    default:
-        break;
-    }
-}
-
 static void node_value(const sl_node *node, sl_value *value) {
     static const int8_t types[] = {[SL_NODE_LIST] = SL_TYPE_LIST,
                                    [SL_NODE_DICT] = SL_TYPE_DICTIONARY,
@@ -144,7 +123,7 @@ static void node_value(const sl_node *node, sl_value *value) {
 static void value_of(const sl_key *key, const sl_node *const *nodes, uint32_t column,
                      sl_value *value) {
     if (column == SL_KEY_SLOT)
-        key_value(key, value);
+        sl_key_value(key, value);
     else
         node_value(nodes[column], value);
 }

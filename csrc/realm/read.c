@@ -54,24 +54,7 @@ static bool make_view(sl_realm *realm, const sl_property *property, const sl_nod
 static void view_key(const sl_key *key, sl_view *view) {
     memset(view, 0, sizeof *view);
     view->kind = SL_NODE_VALUE;
-    sl_value *value = &view->value;
-    value->type = key->type;
-    switch (key->type) {
-    case SL_TYPE_INT:
-        value->integer = key->integer;
-        break;
-    case SL_TYPE_STRING:
-        value->string = key->string;
-        break;
-    case SL_TYPE_OBJECTID:
-        memcpy(value->objectid, key->objectid, sizeof key->objectid);
-        break;
-    case SL_TYPE_UUID:
-        memcpy(value->uuid, key->uuid, sizeof key->uuid);
-        break;
-    default:
-        break;
-    }
+    sl_key_value(key, &view->value);
 }
 
 /* A path that leads nowhere because of the content is no error of the reader. */

@@ -85,3 +85,24 @@ uint64_t sl_key_hash(const sl_key *key) {
     }
     return h ^ (uint64_t)(uint8_t)key->type * UINT64_C(0x9e3779b97f4a7c15);
 }
+
+void sl_key_value(const sl_key *key, sl_value *value) {
+    memset(value, 0, sizeof *value);
+    value->type = key->type;
+    switch (key->type) {
+    case SL_TYPE_INT:
+        value->integer = key->integer;
+        break;
+    case SL_TYPE_STRING:
+        value->string = key->string;
+        break;
+    case SL_TYPE_OBJECTID:
+        memcpy(value->objectid, key->objectid, sizeof key->objectid);
+        break;
+    case SL_TYPE_UUID:
+        memcpy(value->uuid, key->uuid, sizeof key->uuid);
+        break;
+    default:
+        break;
+    }
+}

@@ -104,6 +104,9 @@ bool sl_key_eq(const sl_key *a, const sl_key *b);
  * and uuids by bytes. */
 int sl_key_cmp(const sl_key *a, const sl_key *b);
 uint64_t sl_key_hash(const sl_key *key);
+/* The value of a key property; strings borrowed from `key`. A null or global key gives a value of
+ * that type without content. */
+void sl_key_value(const sl_key *key, sl_value *value);
 
 /* Value equality of the merge rules (protocol/3-transform.md, 3.3): type codes identical, floating
  * point by IEEE comparison, decimals numerically. int 1 and double 1.0 differ. */
