@@ -4,8 +4,8 @@
  *
  *   - the history that is left makes the state the server has;
  *   - all devices and the server have the same state in the end, the late one included;
- *   - it is the state they have without shrinking, unless increments were summed up (and but for
- *     about one program of 10,000).
+ *   - it is the state they have without shrinking, unless increments were summed up. (It holds for
+ *     the seeds that are run here; of seeds 10,001 to 30,000 two come to another state.)
  *
  *   shrink_network_test                      thousands of seeds, at most 20 seconds
  *   shrink_network_test --seeds N --first K  any number */
@@ -304,7 +304,7 @@ static void shrunk_history_serves_all_devices(void **state) {
     (void)state;
     totals sum = run_seeds(1, 6000, 20);
     assert_int_equal(sum.failed, 0);
-    assert_in_range(sum.unlike, 0, 1 + sum.programs / 2000);
+    assert_int_equal(sum.unlike, 0);
     assert_true(sum.dropped > 1000);
     assert_true(sum.gaps * 20 < sum.programs);
 }
