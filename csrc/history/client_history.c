@@ -405,8 +405,10 @@ static bool check_gate(upload_scan *scan, const sl_history_entry *entry) {
     sl_changeset cs;
     sl_changeset_init(&cs, scan->history->alloc);
     scan->ok = sl_changeset_parse(&cs, entry->changeset.data, entry->changeset.size, scan->st);
+    int level = SL_FEATURE_LEVEL_BASE;
+    scan->ok = scan->ok &&
+               sl_feature_level(&cs, sl_realm_schema(scan->history->realm), &level, NULL, scan->st);
     if (scan->ok) {
-        int level = sl_feature_level(&cs, sl_realm_schema(scan->history->realm));
         if (level > SL_FEATURE_LEVEL_BASE && level > scan->protocol) {
             scan->batch->gated = true;
             scan->batch->gate_version = entry->version;

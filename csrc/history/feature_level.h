@@ -9,9 +9,12 @@
 /* Every version reads a changeset of this level. */
 #define SL_FEATURE_LEVEL_BASE 3
 
-/* 3, 6 (asymmetric classes) or 13 (collections inside Mixed). `schema` (borrowed) is the schema the
- * changeset was made on or a later one; classes and properties that the changeset itself adds are
- * found in it too. A path that fits neither counts as 3: applying refuses it anyway. */
-int sl_feature_level(const sl_changeset *cs, const sl_schema *schema);
+/* *level: 3, 6 (asymmetric classes) or 13 (collections inside Mixed). `schema` (borrowed) is the
+ * schema the changeset was made on or a later one; classes and properties that the changeset itself
+ * adds are found in it too. A path that fits neither counts as 3: applying refuses it anyway.
+ * `steps` (may be NULL) is raised by the instructions and the steps of paths that were looked at,
+ * which grow with the changeset and nothing else. Fails with SL_ERR_MEMORY only. */
+bool sl_feature_level(const sl_changeset *cs, const sl_schema *schema, int *level, uint64_t *steps,
+                      sl_status *st);
 
 #endif

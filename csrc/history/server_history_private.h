@@ -68,8 +68,8 @@ bool sl_server_history_scan_full(void *ctx, uint64_t after, uint64_t last, sl_en
  * does not parse, merge or apply (code 212 or 225). False. */
 bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t client_version);
 /* Notes that the file holds data of `cs`'s feature level, and that *level_of_author reads it. */
-void sl_server_history_note_level(sl_server_history *history, const sl_changeset *cs,
-                                  uint64_t *level_of_author);
+bool sl_server_history_note_level(sl_server_history *history, const sl_changeset *cs,
+                                  uint64_t *level_of_author, sl_status *st);
 /* Milliseconds since 2015; SL_ERR_USAGE "CLOCK" if the wall clock stands before that. */
 bool sl_server_history_now(const sl_server_history *history, uint64_t *now, sl_status *st);
 /* Appends a history entry to the unit: version, salt and cumulative size are filled in. `cs` is its

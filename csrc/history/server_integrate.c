@@ -44,12 +44,14 @@ bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t cli
                         (unsigned long long)client_version, inner->message);
 }
 
-void sl_server_history_note_level(sl_server_history *h, const sl_changeset *cs,
-                                  uint64_t *level_of_author) {
-    int level = sl_feature_level(cs, sl_realm_schema(h->realm));
+bool sl_server_history_note_level(sl_server_history *h, const sl_changeset *cs,
+                                  uint64_t *level_of_author, sl_status *st) {
+    int level;
+    if (!sl_feature_level(cs, sl_realm_schema(h->realm), &level, NULL, st)) return false;
     if (level > h->unit.level) h->unit.level = level;
     if (level > SL_FEATURE_LEVEL_BASE && (uint64_t)level > *level_of_author)
         *level_of_author = (uint64_t)level;
+    return true;
 }
 
 static bool takes_part(void *ctx, const sl_history_entry *entry) {
@@ -76,9 +78,9 @@ static bool read_one(integration *in, const sl_upload_entry *entry, sl_status *s
     in->parsed++;
     if (!sl_changeset_parse(&next->changeset, entry->changeset.data, entry->changeset.size, &inner))
         return sl_server_history_blame(st, &inner, entry->client_version);
-    if (!sl_changeset_adopt_ident(&next->changeset, in->row.ident, &next->adopted, st))
+    if (!sl_changeset_adopt_ident(&next->changeset, in->row.ident, &next->adopted, st) ||
+        !sl_server_history_note_level(h, &next->changeset, &in->row.feature_level, st))
         return false;
-    sl_server_history_note_level(h, &next->changeset, &in->row.feature_level);
     in->items[in->parsed - 1] =
         (sl_merge_item){.changeset = &next->changeset,
                         .origin_timestamp = entry->origin_timestamp,

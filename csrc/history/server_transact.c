@@ -96,7 +96,7 @@ static bool note_author_level(sl_server_history *h, uint64_t ident, const sl_cha
     bool found = false;
     if (!sl_server_history_client(h, ident, &row, &found, st)) return false;
     uint64_t before = row.feature_level;
-    sl_server_history_note_level(h, cs, &row.feature_level);
+    if (!sl_server_history_note_level(h, cs, &row.feature_level, st)) return false;
     if (!found || row.feature_level == before) return true;
     /* The row's user is borrowed from the store only until its next call. */
     char *user = sl_new(h->alloc, (size_t)row.user.size + 1);

@@ -76,7 +76,8 @@ static bool append_recorded(sl_server_history *h, sl_status *st) {
     uint64_t now = 0;
     if (h->recorded.count == 0) return true;
     if (!sl_server_history_now(h, &now, st)) return false;
-    int level = sl_feature_level(&h->recorded, sl_realm_schema(h->realm));
+    int level;
+    if (!sl_feature_level(&h->recorded, sl_realm_schema(h->realm), &level, NULL, st)) return false;
     if (level > h->unit.level) h->unit.level = level;
     sl_buf_clear(&h->encoded);
     if (!sl_changeset_encode(&h->recorded, SL_ENCODE_AS_PARSED, &h->encoded, st)) return false;
