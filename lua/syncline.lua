@@ -56,6 +56,10 @@ function syncline.dictionary(values)
     return setmetatable(values or {}, assign.DICTIONARY)
 end
 
+---The methods of objects as functions, for classes that have a property of the same name:
+---`syncline.object.key(book)`, `syncline.object.observe(book, fn)`.
+syncline.object = core.realm.object
+
 ---A plain Lua copy of an object, collection or value.
 syncline.to_table = assign.to_table
 

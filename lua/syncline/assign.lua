@@ -6,6 +6,9 @@ local core = require("syncline.core")
 
 local assign = {}
 
+-- Methods of objects. They are never called as object:method(...): a property of that name comes first.
+local object_methods = core.realm.object
+
 local LIST, DICTIONARY = { __ejson = "list" }, { __ejson = "dictionary" }
 assign.LIST, assign.DICTIONARY = LIST, DICTIONARY
 
@@ -60,8 +63,8 @@ local function sorted_keys(map)
     return keys
 end
 
-local function realm_of(place)
-    return place:anchor().realm
+local function realm_of(object)
+    return object_methods.anchor(object).realm
 end
 
 local fill_object, fill_list, fill_dictionary
@@ -75,7 +78,7 @@ end
 -- What the core stores without help: everything but tables, collections and embedded objects.
 local function is_plain(value)
     local kind = is_proxy(value)
-    return type(value) ~= "table" and (not kind or kind == "object" and not value:is_embedded())
+    return type(value) ~= "table" and (not kind or kind == "object" and not object_methods.is_embedded(value))
 end
 
 -- Puts what belongs into a place that `make` prepares: make(kind) returns the proxy of a new embedded
@@ -179,18 +182,18 @@ end
 function assign.property(object, property, value, policy)
     local realm = realm_of(object)
     if property.collection ~= "single" then
-        local collection = object:get(property.name)
+        local collection = object_methods.get(object, property.name)
         if value == nil or value == core.null then return collection:clear() end
         if is_proxy(value) and value == collection then return end
         if is_proxy(value) then value = assign.to_table(value) end
         return replace(realm, collection, property.collection, property, value, policy)
     end
     if policy == "modified" and not property.embedded and type(value) ~= "table" then
-        local present = object:get(property.name)
+        local present = object_methods.get(object, property.name)
         if present == value or present == nil and value == core.null then return end
     end
     store(realm, property, value, policy, function(kind)
-        return object:make(property.name, kind)
+        return object_methods.make(object, property.name, kind)
     end, function(plain)
         object[property.name] = plain
     end)
@@ -207,7 +210,7 @@ local function set_default(object, property)
     if value == nil then return end
     local plain = property.collection == "single" and property.type ~= "link" and not shape(value)
     if plain then
-        object:set_default(property.name, value)
+        object_methods.set_default(object, property.name, value)
     else
         assign.property(object, property, value)
     end
@@ -264,7 +267,9 @@ function assign.to_table(value)
     if not kind then return value end
     if kind == "object" then
         local out = {}
-        for _, name in ipairs(value:names()) do out[name] = assign.copy(value:get(name)) end
+        for _, name in ipairs(object_methods.names(value)) do
+            out[name] = assign.copy(object_methods.get(value, name))
+        end
         return out
     elseif kind == "dictionary" then
         local out = setmetatable({}, DICTIONARY)
@@ -278,21 +283,22 @@ end
 
 -- As to_table, but a top-level object met inside is a link.
 function assign.copy(value)
-    if is_proxy(value) == "object" and not value:is_embedded() then return core.link(value:class(), value:key()) end
+    if is_proxy(value) == "object" and not object_methods.is_embedded(value) then
+        return core.link(object_methods.class(value), object_methods.key(value))
+    end
     return assign.to_table(value)
 end
 
 -- What the core calls for values that are no plain ones.
-local object_methods, list_methods = core.realm.object, core.realm.list
-local dictionary_methods = core.realm.dictionary
+local list_methods, dictionary_methods = core.realm.list, core.realm.dictionary
 
 function object_methods.__assign(object, name, value)
-    local class = realm_of(object):present_classes()[object:class()]
+    local class = realm_of(object):present_classes()[object_methods.class(object)]
     assign.property(object, class.by_name[name], value)
 end
 
 function list_methods.__assign(list, position, value)
-    store(realm_of(list), element_of(list), value, nil, function(kind)
+    store(list:anchor().realm, element_of(list), value, nil, function(kind)
         return list:make(position, kind)
     end, function(plain)
         list[position] = plain
@@ -300,11 +306,11 @@ function list_methods.__assign(list, position, value)
 end
 
 function list_methods.__insert(list, position, value)
-    insert(realm_of(list), list, element_of(list), position, value)
+    insert(list:anchor().realm, list, element_of(list), position, value)
 end
 
 function dictionary_methods.__assign(dictionary, key, value)
-    store(realm_of(dictionary), element_of(dictionary), value, nil, function(kind)
+    store(dictionary:anchor().realm, element_of(dictionary), value, nil, function(kind)
         return dictionary:make(key, kind)
     end, function(plain)
         dictionary:set(key, plain)
@@ -313,7 +319,7 @@ end
 
 ---object:set{name = value, ...}: several properties at once.
 function object_methods.set(object, values)
-    return fill_object(realm_of(object), object, object:class(), values, false)
+    return fill_object(realm_of(object), object, object_methods.class(object), values, false)
 end
 
 object_methods.to_table = assign.to_table

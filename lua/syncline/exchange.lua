@@ -3,6 +3,8 @@
 local core = require("syncline.core")
 local assign = require("syncline.assign")
 
+local object_methods = core.realm.object -- called as functions: a property may have the name of a method
+
 local exchange = {}
 
 ---Formats by name: `jsonl` (a JSON or Extended JSON document per line), `ejson` (one array of documents,
@@ -316,7 +318,7 @@ function exchange.import(realm, class_name, documents, options)
         local entry = later[linked + 1]
         if not entry then return false end
         linked = linked + 1
-        local ok, problem = pcall(entry[1].set, entry[1], entry[2])
+        local ok, problem = pcall(object_methods.set, entry[1], entry[2])
         if not ok then
             if type(problem) == "table" then error(problem, 0) end
             return nil, ("%s: %s"):format(entry[3], short(tostring(problem)))
@@ -378,8 +380,8 @@ end
 ---@return table document
 ---@return string[] names
 function exchange.document(object)
-    local classes = object:anchor().realm:present_classes()
-    local class, plain = classes[object:class()], assign.to_table(object)
+    local classes = object_methods.anchor(object).realm:present_classes()
+    local class, plain = classes[object_methods.class(object)], assign.to_table(object)
     local out, names = {}, {}
     if class.key then
         names[1] = class.key.name

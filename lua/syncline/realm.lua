@@ -6,6 +6,8 @@ local results = require("syncline.results")
 local schema = require("syncline.schema")
 local transact = require("syncline.transact")
 
+local object_methods = core.realm.object -- called as functions: a property may have the name of a method
+
 ---@class syncline.Realm
 ---@field path string
 ---@field handle userdata the core's realm
@@ -294,7 +296,7 @@ function Realm:delete(what)
     if type(what) == "userdata" then return self.handle:delete(what) end
     local objects = what.to_array and what:to_array() or what
     for _, object in ipairs(objects) do
-        if object:is_valid() then self.handle:delete(object) end
+        if object_methods.is_valid(object) then self.handle:delete(object) end
     end
 end
 
@@ -421,8 +423,8 @@ end
 ---object:observe(fn): calls `fn(object, change)` when the object changed (`change.properties`: names) or
 ---was deleted (`change.deleted`).
 function core.realm.object.observe(object, fn)
-    local class, key = object:owner()
-    return object:anchor().realm:observe(function(_, changes)
+    local class, key = object_methods.owner(object)
+    return object_methods.anchor(object).realm:observe(function(_, changes)
         local change = find_change(changes, class, key)
         if change then fn(object, change) end
     end)

@@ -2,6 +2,8 @@
 
 local core = require("syncline.core")
 
+local object_methods = core.realm.object -- called as functions: a property may have the name of a method
+
 ---@class syncline.Results
 ---@field realm syncline.Realm
 ---@field class string
@@ -93,7 +95,7 @@ function methods:each()
         repeat
             position = position + 1
             object = objects[position]
-        until object == nil or object:is_valid()
+        until object == nil or object_methods.is_valid(object)
         return object
     end
 end
@@ -239,7 +241,8 @@ end
 function methods:sorted(by, descending)
     if type(by) ~= "string" then return sorted_by_function(self, by, descending) end
     if rawget(self, "arranged") then
-        return sorted_by_function(self, function(a, b) return less(a:get(by), b:get(by)) end, descending)
+        local get = object_methods.get
+        return sorted_by_function(self, function(a, b) return less(get(a, by), get(b, by)) end, descending)
     end
     local query = rawget(self, "query")
     local orders = { { property = by, descending = descending and true or false } }
