@@ -69,6 +69,7 @@ function Remote:create_app(id, definition) return ask(self, "POST", "/apps", { i
 function Remote:users(app) return ask(self, "GET", app_path(app, "/users")) end
 function Remote:user(app, id) return ask(self, "GET", user_path(app, id)) end
 function Remote:create_user(app, facts) return ask(self, "POST", app_path(app, "/users"), facts) end
+function Remote:create_link(app, facts) return ask(self, "POST", app_path(app, "/links"), facts) end
 function Remote:delete_user(app, id) return ask(self, "DELETE", user_path(app, id)) end
 
 function Remote:set_disabled(app, id, disabled)
@@ -98,7 +99,8 @@ local function open_files(storage, config)
     if not key then return nil, reason, "storage" end
     local opened, code
     opened, message, code = services.open({
-        apps = apps, directory = storage .. "/users", key = key, keys = reason, base_url = "https://localhost", clock = os.time,
+        apps = apps, directory = storage .. "/users", key = key, keys = reason,
+        base_url = checked.base_url or "https://localhost", clock = os.time,
     })
     if not opened then return nil, message, code end
     return opened, operations.on_storage(opened, storage, checked.apps)
@@ -176,6 +178,15 @@ function Admin:user(app, id) return self.target:user(app, id) end
 ---@return string|nil message
 ---@return string|number|nil code
 function Admin:create_user(app, facts) return self.target:create_user(app, facts) end
+
+---A link by which the owner of an address sets a password, for servers that send no mails: `link`, `to`,
+---`expires` (Unix seconds). `facts`: `email`, and `purpose` "reset" (default) or "confirm". Links made before are void.
+---@param app string
+---@param facts table
+---@return table|nil link
+---@return string|nil message
+---@return string|number|nil code
+function Admin:create_link(app, facts) return self.target:create_link(app, facts) end
 
 ---Ends all sessions and connections of a user and lets it log in no more.
 ---@param app string

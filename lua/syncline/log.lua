@@ -8,7 +8,7 @@ log.__index = log
 
 local LEVELS = { debug = 1, info = 2, notice = 3, warning = 4, error = 5, off = 6 }
 local SECRET = { token = true, access_token = true, refresh_token = true, password = true, secret = true, key = true,
-    authorization = true, baas_at = true }
+    authorization = true, baas_at = true, link = true, token_id = true }
 
 ---@class syncline.log.Options
 ---@field format string|nil `"plain"` (default) or `"json"`

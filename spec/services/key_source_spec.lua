@@ -76,8 +76,10 @@ describe("keys of an issuer", function()
                 base_url = "https://sync.example.net", clock = function() return now end,
             }))
             local function log_in(text)
-                return service:handle({ method = "POST", path = LOGIN, query = {}, headers = {}, peer = "192.0.2.1",
-                    body = json.encode({ token = text }) }).status
+                local status
+                service:handle({ method = "POST", path = LOGIN, query = {}, headers = {}, peer = "192.0.2.1",
+                    body = json.encode({ token = text }) }, function(given) status = given.status end)
+                return status
             end
             assert.equal(200, log_in(token("one", private)))
             local other = pem_pair(folder, "ec")

@@ -46,6 +46,15 @@ function actions.list(given)
     end)
 end
 
+function actions.link(given)
+    operator.words(given, 0, "nothing more")
+    local app, email = operator.need(given, "app"), operator.need(given, "email")
+    return operator.with(given, function(target)
+        local link = operator.must(target:create_link(app, { email = email, purpose = given.purpose }))
+        operator.print(given, link, function() print(link.link) end)
+    end)
+end
+
 -- Users of a file: one JSON array, or a JSON document per line.
 local function read_users(path)
     local file, ours = common.open_file(path, "r")
@@ -119,17 +128,19 @@ actions.delete = by_id("delete_user")
 
 return {
     name = "user",
-    usage = "user create|list|show|import|disable|enable|delete --app ID [USER|FILE] [OPTIONS]",
+    usage = "user create|list|show|import|link|disable|enable|delete --app ID [USER|FILE] [OPTIONS]",
     about = "Makes, shows, disables and deletes users of an app. What a user has open ends when it is disabled or deleted.",
     options = operator.options({
         { name = "app", value = "ID", help = "id of the app" },
-        { name = "email", value = "ADDRESS", help = "create: a user who logs in with email and password" },
+        { name = "email", value = "ADDRESS", help = "create: a user who logs in with email and password; link: whose" },
+        { name = "purpose", value = "PURPOSE", help = "link: reset (default) or confirm" },
         { name = "password-file", value = "FILE", help = "create: file with the password, '-': standard input" },
         { name = "subject", value = "TEXT", help = "create: a user whom tokens of an issuer name by this" },
         { name = "id", value = "ID", help = "create: keep this id (24 hexadecimal digits) instead of a new one" },
         { name = "custom-data", value = "JSON", help = "create: facts for rules and tokens, or @FILE" },
     }),
-    more = "Without --password-file nobody knows the password: the user sets one by a reset mail.\n"
+    more = "Without --password-file nobody knows the password: the user sets one by a reset mail, or by the link that 'link' prints,\n"
+        .. "for whoever sends it by hand. A link works once, for half an hour, and makes older ones void.\n"
         .. "'import' reads users as Atlas App Services describes them (a JSON array, or one per line) and keeps their ids.",
     run = function(given) return operator.dispatch("user", actions, given) end,
 }

@@ -58,6 +58,12 @@ local function create_user(self, request, app)
     return answer(201, user, message, code)
 end
 
+local function create_link(self, request, app)
+    local link, message, code = self.operations:create_link(app, http.object(request))
+    if link then self.log("notice", "link made for an account", { app = app, to = link.to }) end
+    return answer(201, link, message, code)
+end
+
 local function show_user(self, _, app, id)
     return answer(200, self.operations:user(app, id))
 end
@@ -101,6 +107,7 @@ local ROUTES = {
     { "^/admin/v1/apps$", { GET = list_apps, POST = create_app } },
     { APP .. "$", { GET = show_app } },
     { APP .. "/users$", { GET = list_users, POST = create_user } },
+    { APP .. "/links$", { POST = create_link } },
     { USER .. "$", { GET = show_user, DELETE = delete_user } },
     { USER .. "/disable$", { PUT = switch(true) } },
     { USER .. "/enable$", { PUT = switch(false) } },
@@ -123,15 +130,16 @@ local function route(self, request)
     return http.error(404, "not found")
 end
 
----Answers one request. Never raises.
+---Answers one request, at once or later. Never raises.
 ---@param request syncline.services.Request
----@return syncline.services.Response
-function admin:handle(request)
-    local result = http.protect(function(message)
+---@param done fun(answer: syncline.services.Response)
+function admin:handle(request, done)
+    http.run(function(message)
         self.log("error", "an operator's request failed", { path = request.path, reason = message })
+    end, function(result)
+        result.headers["Cache-Control"] = "no-store"
+        done(result)
     end, route, self, request)
-    result.headers["Cache-Control"] = "no-store"
-    return result
 end
 
 return admin

@@ -1,10 +1,12 @@
 -- The configuration of a server: what may be in it, what holds without it, and the keys that are made
 -- on the first run.
 
+local addresses = require("syncline.services.addresses")
 local auth = require("syncline.auth")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
 local duration = require("syncline.duration")
+local limits = require("syncline.services.limits")
 
 local config = {}
 
@@ -19,6 +21,8 @@ local FIELDS = {
     keys = { "table", nil },
     log = { "table", nil },
     mail = { "function", nil },
+    limits = { "table", nil },
+    trusted_proxies = { "table", nil },
     max_connections = { "number", nil },
     max_per_address = { "number", nil },
     max_sessions = { "number", nil },
@@ -77,6 +81,10 @@ function config.check(given)
     -- An open app of its own only for who has said nothing: never beside apps that somebody defined.
     out.apps_given = out.apps ~= nil
     out.apps = out.apps or { default = { anonymous = true } }
+    out.limits = limits.check(out.limits)
+    local ranges, message = addresses.ranges(out.trusted_proxies or {})
+    if not ranges then error("server: option 'trusted_proxies': " .. message, 0) end
+    out.trusted_proxies = ranges
     return out
 end
 

@@ -1,6 +1,7 @@
 -- The sync server: HTTP and WebSocket on one port, users and tokens, realm files.
 
 local core = require("syncline.core")
+local addresses = require("syncline.services.addresses")
 local admin = require("syncline.server.admin")
 local auth = require("syncline.auth")
 local config = require("syncline.server.config")
@@ -39,10 +40,11 @@ local function address_of(peer)
     return peer:match("^%[(.*)%]:%d+$") or peer:match("^(.*):%d+$") or peer
 end
 
-local function read_request(request)
+local function read_request(self, request)
+    local forwarded = request.headers["x-forwarded-for"]
     return {
         method = request.method, path = decode(request.path), query = read_query(request.query), headers = request.headers,
-        body = request.body, peer = address_of(request.peer),
+        body = request.body, peer = addresses.client(address_of(request.peer), forwarded, self.config.trusted_proxies),
     }
 end
 
@@ -61,6 +63,7 @@ local function standing_user(self, request)
     if not app then return nil end
     claims = auth.verify(token, self.keys, { now = os.time(), leeway = self.config.token_leeway, audience = app_id })
     if not claims or type(claims.sub) ~= "string" or claims.typ ~= nil and claims.typ ~= "access" then return nil end
+    if not app:admits_standing(claims) then return nil end
     local data = type(claims.user_data) == "table" and claims.user_data or {}
     return { app = app, user = { id = claims.sub, data = data, custom_data = data, identities = {} }, claims = claims }
 end
@@ -135,7 +138,7 @@ local function begin_sync(self, request, session, chosen)
 end
 
 local function on_upgrade(self, request)
-    local asked = read_request(request)
+    local asked = read_request(self, request)
     if not is_sync_path(asked.path) then
         return request:respond({ status = 404, headers = { ["Content-Type"] = "text/plain" }, body = "no such path\n" })
     end
@@ -161,13 +164,17 @@ local function body_limit(_, path)
     return 16 * 1024
 end
 
-local function on_request(self, request)
-    local answer = self.services:handle(read_request(request))
-    local ok, message = request:respond(answer)
+local function answer(self, request, response)
+    if not request:waiting() then return end -- the client has gone
+    local ok, message = request:respond(response)
     if not ok then
         self.log("error", "an answer could not be sent", { path = request.path, reason = message })
         if request:waiting() then request:respond({ status = 500 }) end
     end
+end
+
+local function on_request(self, request)
+    self.services:handle(read_request(self, request), function(response) answer(self, request, response) end)
 end
 
 -- ---- life -------------------------------------------------------------------------------------------
@@ -180,12 +187,24 @@ local function base_url(self)
     return ("%s://%s:%d"):format(self.tls and "https" or "http", host, self.socket:port())
 end
 
-local function drop_revoked(self, app_id, user_id, session_id)
+-- Without `sessions`, all of the user's.
+local function drop_revoked(self, app_id, user_id, sessions)
+    if sessions and not next(sessions) then return end
     for peer, app in pairs(self.peers) do
-        if app == app_id and peer.user == user_id and (not session_id or peer.session_id == session_id) then
+        if app == app_id and peer.user == user_id and (not sessions or sessions[peer.session_id or ""]) then
             peer:revoke("access revoked")
         end
     end
+end
+
+-- Timers live as long as somebody holds them.
+local function later(self, seconds, action)
+    local timer
+    timer = self.loop:timer(seconds, function()
+        self.pending[timer] = nil
+        action()
+    end)
+    self.pending[timer] = true
 end
 
 local function open_services(self)
@@ -197,7 +216,9 @@ local function open_services(self)
         apps = apps, directory = storage .. "/users", key = self.key, keys = self.keys,
         base_url = self.config.base_url or "https://localhost", clock = os.time, log = self.log, mail = self.config.mail,
         fetch = function(options) return self.loop:request(options) end,
-        on_revoke = function(app, user_id, session_id) drop_revoked(self, app.id, user_id, session_id) end,
+        on_revoke = function(app, user_id, sessions) drop_revoked(self, app.id, user_id, sessions) end,
+        tick = function() return self.loop:now() end, limits = self.config.limits,
+        later = function(seconds, action) later(self, seconds, action) end,
     })
     if not opened then return nil, message end
     return opened
@@ -217,7 +238,9 @@ local function open_admin(self)
     self.admin_socket, message, code = self.loop:listen({
         host = "127.0.0.1", port = 0, max_connections = 32,
         body_limit = function() return 256 * 1024 end,
-        on_request = function(request) request:respond(self.admin:handle(read_request(request))) end,
+        on_request = function(request)
+            self.admin:handle(read_request(self, request), function(response) answer(self, request, response) end)
+        end,
     })
     if not self.admin_socket then return nil, message, code end
     local url = ("http://127.0.0.1:%d"):format(self.admin_socket:port())
@@ -291,7 +314,8 @@ function Server.start(options)
     local checked = config.check(options)
     local lines, message = log.new(checked.log)
     if not lines then return nil, message, "storage" end
-    local self = setmetatable({ config = checked, loop = loops.get(), peers = {}, next_id = 0, lines = lines }, Server)
+    local self = setmetatable({ config = checked, loop = loops.get(), peers = {}, pending = {}, next_id = 0,
+        lines = lines }, Server)
     self.log = function(level, text, facts) lines:write(level, text, facts) end
     local ok, reason, code = prepare(self)
     if not ok then
@@ -413,6 +437,7 @@ function Server:close()
     for _, timer in ipairs({ "sweep_timer", "stop_timer" }) do
         if self[timer] then self[timer]:stop() end
     end
+    for timer in pairs(self.pending) do timer:stop() end
     for peer in pairs(self.peers) do
         if peer.socket then peer.socket:abort() end
         peer:finish(1006)

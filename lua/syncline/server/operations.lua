@@ -6,6 +6,7 @@ local duration = require("syncline.duration")
 local permissions = require("syncline.services.permissions")
 local realms = require("syncline.server.realms")
 local stored_apps = require("syncline.server.stored_apps")
+local userpass = require("syncline.services.userpass")
 
 local json = core.json
 
@@ -209,7 +210,7 @@ local function read_identity(app, facts)
             return nil, "password: 6 to 128 characters expected"
         end
         -- Without a password nobody knows one: the user sets it by way of a reset mail.
-        local hash = auth.hash_password(password or auth.random(32), app.scrypt)
+        local hash = app.passwords:hash(password or auth.random(32))
         return "local-userpass", app.directory.fold(facts.email), { email = facts.email },
             { email = facts.email, hash = hash }
     end
@@ -255,6 +256,30 @@ function operations:create_user(app_id, facts)
         app.directory:set_custom_data(id, facts.custom_data)
     end
     return describe_user(app.directory:user(id))
+end
+
+---A link by which the owner of an address sets a password, or confirms the address, for servers that send no
+---mails. Older ones are void from now on.
+---@param app_id string
+---@param facts { email: string, purpose: string? } purpose "reset" (default) or "confirm"
+---@return { link: string, to: string, expires: integer }?
+---@return string? message
+---@return string? code
+function operations:create_link(app_id, facts)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    local purpose = facts.purpose or "reset"
+    if purpose ~= "reset" and purpose ~= "confirm" then
+        return nil, "purpose: reset or confirm expected", "invalid"
+    end
+    local account = app.providers["local-userpass"] and type(facts.email) == "string" and app.directory:password(facts.email)
+    if not account then
+        return nil, ("there is no account with the address '%s'"):format(tostring(facts.email)), "not_found"
+    end
+    local ticket = userpass.ticket(app, purpose, account.email)
+    return { link = ticket.link, to = ticket.to, expires = ticket.expires }
 end
 
 ---Disabling ends all sessions and open connections of the user.

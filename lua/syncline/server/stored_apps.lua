@@ -11,15 +11,17 @@ local stored_apps = {}
 
 -- Name, then the types it may have.
 local FIELDS = {
-    anonymous = { boolean = true }, email = { boolean = true, table = true }, api_key = { boolean = true },
+    anonymous = { boolean = true }, email = { boolean = true, table = true }, api_key = { boolean = true, table = true },
     jwt = { boolean = true, table = true }, permissions = { table = true }, origins = { table = true },
-    access_token_lifetime = { number = true }, refresh_token_lifetime = { number = true },
+    max_sessions_per_user = { number = true }, access_token_lifetime = { number = true }, refresh_token_lifetime = { number = true },
 }
 
 local EMAIL = {
     confirm = "string", min_password = "number", confirm_url = "string", reset_url = "string", discreet = "boolean",
     ticket_lifetime = "number",
 }
+
+local API_KEY = { max_keys = "number" }
 
 local JWT = {
     keys = "table", jwks_file = "string", jwks_url = "string", audience = "string", issuer = "string", metadata = "table",
@@ -79,6 +81,7 @@ function stored_apps.check(definition)
             return nil, "email: 'confirm' is 'auto' or 'email'"
         end
     end
+    if ok then ok, message = check_members("api_key", definition.api_key, API_KEY) end
     if ok then ok, message = check_members("jwt", definition.jwt, JWT) end
     if ok then ok, message = check_rules(definition.permissions) end
     for _, name in ipairs({ "access_token_lifetime", "refresh_token_lifetime" }) do

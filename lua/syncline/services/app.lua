@@ -1,12 +1,15 @@
 --- One app: its users, tokens, providers and rules.
+local addresses = require("syncline.services.addresses")
 local auth = require("syncline.auth")
 local json = require("syncline.core").json
 local directory = require("syncline.services.directory")
 local http = require("syncline.services.http")
 local key_source = require("syncline.services.key_source")
-local limiter = require("syncline.services.limiter")
+local limits = require("syncline.services.limits")
+local passwords = require("syncline.services.passwords")
 local permissions = require("syncline.services.permissions")
 local providers = require("syncline.services.providers")
+local task = require("syncline.services.task")
 local tokens = require("syncline.services.tokens")
 
 ---@class syncline.services.App
@@ -44,6 +47,9 @@ end
 ---@field key userdata signing key
 ---@field keys userdata[] accepted keys
 ---@field clock fun(): integer Unix seconds
+---@field tick fun(): number seconds of a clock that never jumps
+---@field later (fun(seconds: number, action: fun()))? calls back after some time; without it nothing waits
+---@field limits table as limits.check returns them
 ---@field log fun(level: string, message: string, facts: table?)
 ---@field mail fun(mail: table)
 ---@field base_url string
@@ -70,8 +76,13 @@ function app.open(options)
             return nil, ("app '%s', jwt: %s"):format(options.id, reason), "keys"
         end
     end
+    local email = enabled["local-userpass"]
+    if email and email.discreet and (email.confirm or "auto") == "auto" then
+        options.log("warning", "'discreet' cannot hide accounts while registrations are confirmed at once: use confirm = \"email\"",
+            { app = options.id })
+    end
     local users
-    users, reason, code = directory.open(options.path, options.clock)
+    users, reason, code = directory.open(options.path, options.clock, config.max_sessions_per_user)
     if not users then
         return nil, reason, code
     end
@@ -91,15 +102,15 @@ function app.open(options)
         functions = config.functions or {},
         permissions = config.permissions,
         origins = config.origins,
-        scrypt = config.scrypt,
+        passwords = passwords.new({ cost = config.scrypt }),
         clock = options.clock,
+        tick = options.tick,
+        later = options.later,
         log = options.log,
         mail = options.mail,
         base_url = options.base_url,
         on_revoke = function() end,
-        by_address = limiter.new(30, 1),
-        by_account = limiter.new(10, 0.2),
-        by_refresh = limiter.new(50, 0.5),
+        limits = limits.new(options.limits, options.tick),
     }, app)
 end
 
@@ -110,49 +121,38 @@ function app:close()
     self.directory:close()
 end
 
-local function too_many(wait)
-    local answer = http.text(429, "too many attempts, try again later\n")
-    answer.headers["Retry-After"] = ("%d"):format(math.ceil(wait))
-    error({ answer = answer }, 0)
-end
-
----Takes one call from a limiter or refuses with 429.
-function app:limit(bucket, key)
-    local allowed, wait = bucket:take(key, self.clock())
-    if not allowed then
-        too_many(wait)
+---Takes one call from a limit (limits.lua) or refuses with 429.
+---@param name string
+---@param key string
+function app:limit(name, key)
+    local wait = self.limits:take(name, key)
+    if wait then
+        http.too_many(wait)
     end
 end
 
--- Which account a login names, for the limit per account.
-local function account_of(provider, body)
-    if provider == "local-userpass" and type(body.username) == "string" then
-        return directory.fold(body.username)
-    end
-    if provider == "api-key" and type(body.key) == "string" then
-        return body.key:sub(1, 24)
+---Waits inside a handler.
+---@param seconds number
+function app:pause(seconds)
+    if self.later and seconds > 0 then
+        task.wait(function(resume)
+            self.later(seconds, resume)
+        end)
     end
 end
 
 local function check_credential(self, provider, request)
     local body = http.object(request)
-    self:limit(self.by_address, request.peer)
-    local account = account_of(provider, body)
-    if account then
-        self:limit(self.by_account, account)
-    end
-    local subject, data = providers.check(self, provider, body)
-    if account then
-        self.by_account:forgive(account)
-    end
+    self:limit("log_in", addresses.place(request.peer))
+    local subject, data = providers.check(self, provider, body, request.peer)
     return subject, data, body
 end
 
 -- The user an identity belongs to; an API key's identity is an entry of its owner.
-local function resolve(self, provider, subject, data)
+local function resolve(self, provider, subject, data, peer)
     local user = self.directory:find_or_create(provider, subject, data)
     if provider == "local-userpass" then
-        self.directory:update_password(data.email, { user = user.id })
+        self.directory:note_login(data.email, user.id, addresses.place(peer))
     end
     return user
 end
@@ -172,12 +172,13 @@ end
 ---@return syncline.services.Response
 function app:log_in(provider, request)
     local subject, data, body = check_credential(self, provider, request)
-    local user = resolve(self, provider, subject, data)
+    local user = resolve(self, provider, subject, data, request.peer)
     if user.disabled then
         http.refuse(401, "user disabled", "UserDisabled")
     end
     local now = self.clock()
-    local session = self.directory:open_session(user.id, device_of(body), self.tokens.refresh_lifetime)
+    local key = provider == "api-key" and subject or nil
+    local session = self.directory.sessions:open(user.id, device_of(body), self.tokens.refresh_lifetime, key)
     self.log("info", "login", { app = self.id, user = user.id, provider = provider })
     return http.json(200, {
         access_token = self.tokens:access(user, session, now),
@@ -192,16 +193,17 @@ end
 ---@param request syncline.services.Request
 ---@return syncline.services.Response
 function app:link(provider, request)
-    local user, claims = self:authenticate(request, "access")
+    self:authenticate(request, "access")
     if provider == "anon-user" then
         http.refuse(400, "an anonymous identity cannot be linked", "BadRequest")
     end
     local subject, data = check_credential(self, provider, request)
+    local user, claims = self:authenticate(request, "access") -- again: it may be over meanwhile
     if not self.directory:link(user, provider, subject, data) then
         http.refuse(409, "unauthorized: identity is already linked")
     end
     if provider == "local-userpass" then
-        self.directory:update_password(data.email, { user = user.id })
+        self.directory:note_login(data.email, user.id, addresses.place(request.peer))
     end
     local now = self.clock()
     return http.json(200, {
@@ -210,6 +212,31 @@ function app:link(provider, request)
         user_id = user.id,
         device_id = ("0"):rep(24),
     })
+end
+
+-- The user of a session, while both are good: the session lives, the key that it was opened with works, the
+-- user is neither gone nor disabled.
+local function session_user(self, id)
+    local session = type(id) == "string" and self.directory.sessions:find(id)
+    local key = session and session.api_key
+    if not session or key and not (self.providers["api-key"] and self.directory:api_key_works(key)) then
+        return nil
+    end
+    local user = self.directory:user(session.user)
+    return user and not user.disabled and user or nil
+end
+
+---Whether a token without a session, which the operator or an issuer made, may still be used: not if its user
+---is disabled or deleted, or was after it was made. Whoever never was a user of the app may.
+---@param claims table
+---@return boolean
+function app:admits_standing(claims)
+    local user, revoked = self.directory:user(claims.sub), self.directory:revoked_at(claims.sub)
+    if not user then
+        return revoked == nil
+    end
+    local issued = type(claims.iat) == "number" and claims.iat or 0
+    return not user.disabled and (revoked == nil or issued >= revoked)
 end
 
 ---The user a token speaks for: signature, kind, app, expiry, session and user are checked. The one
@@ -223,7 +250,7 @@ function app:user_of(token, kind)
     if not claims then
         return nil, reason
     end
-    local user = type(claims.sid) == "string" and self.directory:session_user(claims.sid)
+    local user = session_user(self, claims.sid)
     if not user or user.id ~= claims.sub then
         return nil, "failed to find refresh token"
     end
@@ -253,7 +280,8 @@ end
 ---@return syncline.services.Response
 function app:refresh(request)
     local user, claims = self:authenticate(request, "refresh")
-    self:limit(self.by_refresh, user.id)
+    self:limit("refresh", user.id)
+    self.directory.sessions:touch(claims.sid)
     return http.json(201, { access_token = self.tokens:access(user, claims.sid, self.clock()) })
 end
 
@@ -266,8 +294,8 @@ function app:log_out(request)
     if not claims then
         http.refuse(401, "invalid session", "InvalidSession")
     end
-    self.directory:close_session(claims.sid)
-    self.on_revoke(claims.sub, claims.sid)
+    self.directory.sessions:close(claims.sid)
+    self.on_revoke(claims.sub, { [claims.sid] = true })
     return http.json(204)
 end
 
@@ -298,7 +326,7 @@ end
 ---Ends all login sessions and open sync connections of a user.
 ---@param user_id string
 function app:revoke(user_id)
-    self.directory:end_sessions(user_id)
+    self.directory.sessions:end_all(user_id)
     self.on_revoke(user_id)
 end
 

@@ -2,6 +2,7 @@
 --- Syncline realm: durable, and readable with any SQLite tool. Secrets are stored as hashes only.
 local auth = require("syncline.auth")
 local core = require("syncline.core")
+local sessions = require("syncline.services.sessions")
 local syncline = require("syncline")
 
 local json, to_table = core.json, syncline.to_table
@@ -22,7 +23,6 @@ local SCHEMA = {
             data = "string", -- JSON object: name, email, ...
             custom_data = "string?", -- JSON object for the claim user_data
             identities = "string[]", -- keys of Identity, oldest first
-            sessions = "string[]",
             api_keys = "string[]",
         },
     },
@@ -34,20 +34,16 @@ local SCHEMA = {
     {
         name = "Password",
         primary_key = "_id", -- the address, case folded
-        properties = { _id = "string", email = "string", hash = "string", confirmed = "bool", user = "string?" },
-    },
-    {
-        name = "Session",
-        primary_key = "_id",
         properties = {
             _id = "string",
-            user = "string",
-            device = "string",
-            created = "int",
-            last_used = "int",
-            expires = "int",
+            email = "string",
+            hash = "string",
+            confirmed = "bool",
+            user = "string?",
+            places = "string?", -- JSON array: digests of places from which it logged in, latest last
         },
     },
+    sessions.SCHEMA,
     {
         name = "ApiKey",
         primary_key = "_id",
@@ -56,7 +52,18 @@ local SCHEMA = {
     {
         name = "Ticket", -- a pending confirmation or password reset
         primary_key = "_id",
-        properties = { _id = "string", purpose = "string", email = "string", secret = "string", expires = "int" },
+        properties = {
+            _id = "string",
+            purpose = "string",
+            email = { type = "string", indexed = true }, -- case folded
+            secret = "string",
+            expires = { type = "int", indexed = true },
+        },
+    },
+    {
+        name = "Revocation", -- tokens of a user that were issued up to a time are void
+        primary_key = "_id", -- the user, who may be deleted
+        properties = { _id = "string", at = "int" },
     },
 }
 
@@ -80,18 +87,27 @@ end
 
 ---@class syncline.services.Directory
 ---@field realm any
+---@field sessions syncline.services.Sessions
+
+---Sessions that one user may have, unless the configuration says otherwise.
+directory.MAX_SESSIONS = 10000
 
 ---Opens (or creates) the directory file.
 ---@param path string
 ---@param clock fun(): integer Unix seconds
+---@param max_sessions integer? of one user
 ---@return syncline.services.Directory?
 ---@return string? message
-function directory.open(path, clock)
+function directory.open(path, clock, max_sessions)
     local realm, message, code = syncline.open({ path = path, schema = SCHEMA, local_only = true })
     if not realm then
         return nil, message, code
     end
-    return setmetatable({ realm = realm, clock = clock }, directory)
+    return setmetatable({
+        realm = realm,
+        clock = clock,
+        sessions = sessions.new(realm, clock, max_sessions or directory.MAX_SESSIONS),
+    }, directory)
 end
 
 function directory:close()
@@ -270,6 +286,24 @@ function directory:link(user, provider, subject, data)
     return true
 end
 
+-- Inside a write: no token that a user has now is good for anything.
+local function revoke(self, user)
+    local row = self.realm:object("Revocation", user)
+    if row then
+        row.at = self.clock()
+    else
+        self.realm:create("Revocation", { _id = user, at = self.clock() })
+    end
+end
+
+---Unix seconds: tokens without a session that were issued before are void. nil if there is no such time.
+---@param user string also one who was deleted
+---@return integer?
+function directory:revoked_at(user)
+    local row = self.realm:object("Revocation", user)
+    return row and row.at
+end
+
 ---@param id string
 ---@param disabled boolean
 ---@return boolean found
@@ -281,7 +315,8 @@ function directory:set_disabled(id, disabled)
     write(self, function()
         row.disabled = disabled
         if disabled then
-            self:drop_sessions(row)
+            self.sessions:drop(id)
+            revoke(self, id)
         end
     end)
     return true
@@ -295,26 +330,25 @@ function directory:set_custom_data(id, data)
     end)
 end
 
--- Inside a write: ends all login sessions of a user row.
-function directory:drop_sessions(row)
-    for _, session in ipairs(to_table(row.sessions)) do
-        local object = self.realm:object("Session", session)
-        if object then
-            self.realm:delete(object)
-        end
+-- Inside a write: deletes the object with this key, if there is one.
+local function delete_object(self, class, key)
+    local object = key and self.realm:object(class, key)
+    if object then
+        self.realm:delete(object)
     end
-    row.sessions:clear()
 end
 
----Ends all login sessions of a user.
----@param id string
-function directory:end_sessions(id)
-    local row = self.realm:object("User", id)
-    if row then
-        write(self, function()
-            self:drop_sessions(row)
-        end)
+-- Inside a write: tickets of an address, those for one purpose or all.
+local function drop_tickets(self, email, purpose)
+    for row in self.realm:objects("Ticket"):where({ email = directory.fold(email), purpose = purpose }):each() do
+        self.realm:delete(row)
     end
+end
+
+-- Inside a write.
+local function drop_password(self, email)
+    delete_object(self, "Password", email)
+    drop_tickets(self, email)
 end
 
 ---Removes a user with everything that belongs to it.
@@ -326,24 +360,17 @@ function directory:delete_user(id)
         return false
     end
     write(self, function()
-        self:drop_sessions(row)
+        self.sessions:drop(id)
+        revoke(self, id)
         for _, key in ipairs(to_table(row.api_keys)) do
-            local object = self.realm:object("ApiKey", key)
-            if object then
-                self.realm:delete(object)
-            end
+            delete_object(self, "ApiKey", key)
         end
         for _, key in ipairs(to_table(row.identities)) do
-            local object = self.realm:object("Identity", key)
-            if object then
-                if object.provider == "local-userpass" then
-                    local password = self.realm:object("Password", key:match("^local%-userpass:(.*)$"))
-                    if password then
-                        self.realm:delete(password)
-                    end
-                end
-                self.realm:delete(object)
+            local email = key:match("^local%-userpass:(.*)$")
+            if email then
+                drop_password(self, email)
             end
+            delete_object(self, "Identity", key)
         end
         self.realm:delete(row)
     end)
@@ -360,18 +387,19 @@ function directory.fold(email)
 end
 
 ---@param email string
----@return { email: string, hash: string, confirmed: boolean, user: string? }?
+---@return { email: string, hash: string, confirmed: boolean, user: string?, places: string[] }?
 function directory:password(email)
     local row = self.realm:object("Password", directory.fold(email))
     if not row then
         return nil
     end
-    local user = row.user
+    local user, places = row.user, row.places
     return {
         email = row.email,
         hash = row.hash,
         confirmed = row.confirmed,
         user = type(user) == "string" and user or nil,
+        places = type(places) == "string" and json.decode(places) or {},
     }
 end
 
@@ -392,7 +420,7 @@ function directory:register(email, hash, confirmed)
     return true
 end
 
----Changes any of hash, confirmed and user of an account.
+---Changes any of hash, confirmed and user of an account. A new hash makes links to set one void.
 ---@param email string
 ---@param change table
 function directory:update_password(email, change)
@@ -401,77 +429,57 @@ function directory:update_password(email, change)
         for name, value in pairs(change) do
             row[name] = value
         end
+        if change.hash then
+            drop_tickets(self, email, "reset")
+        end
     end)
+end
+
+-- Places from which an account logs in that are remembered.
+local MAX_PLACES = 8
+
+local function place_digest(email, place)
+    return digest(directory.fold(email) .. "\0" .. place):sub(1, 16)
+end
+
+---Whether an account has logged in from a place before.
+---@param account { email: string, places: string[] }
+---@param place string
+---@return boolean
+function directory.knows_place(account, place)
+    local wanted = place_digest(account.email, place)
+    for _, known in ipairs(account.places) do
+        if known == wanted then
+            return true
+        end
+    end
+    return false
+end
+
+---Notes that the user logged in with an account, and from where.
+---@param email string
+---@param user string
+---@param place string
+function directory:note_login(email, user, place)
+    local account = self:password(email)
+    if account.user == user and directory.knows_place(account, place) then
+        return
+    end
+    local places = account.places
+    if not directory.knows_place(account, place) then
+        places[#places + 1] = place_digest(email, place)
+    end
+    while #places > MAX_PLACES do
+        table.remove(places, 1)
+    end
+    self:update_password(email, { user = user, places = json.encode(json.array(places)) })
 end
 
 ---Forgets an account that is not confirmed.
 ---@param email string
 function directory:unregister(email)
     write(self, function()
-        local row = self.realm:object("Password", directory.fold(email))
-        if row then
-            self.realm:delete(row)
-        end
-    end)
-end
-
--- ---- sessions -------------------------------------------------------------------------------------
-
----@param user string
----@param device string
----@param lifetime integer seconds
----@return string id
-function directory:open_session(user, device, lifetime)
-    local id, now = new_id(), self.clock()
-    write(self, function()
-        self.realm:create("Session", {
-            _id = id,
-            user = user,
-            device = device,
-            created = now,
-            last_used = now,
-            expires = now + lifetime,
-        })
-        local row = self.realm:object("User", user)
-        -- Sessions nobody ended (a log-out while offline never arrives) go when they have expired.
-        for _, old in ipairs(to_table(row.sessions)) do
-            local session = self.realm:object("Session", old)
-            if not session or session.expires < now then
-                remove(row.sessions, old)
-                if session then
-                    self.realm:delete(session)
-                end
-            end
-        end
-        row.sessions:insert(id)
-    end)
-    return id
-end
-
----The user of a living session; nil if it ended, expired, or the user is gone or disabled.
----@param id string
----@return syncline.services.User?
-function directory:session_user(id)
-    local session = self.realm:object("Session", id)
-    if not session or session.expires < self.clock() then
-        return nil
-    end
-    local user = self:user(session.user)
-    return user and not user.disabled and user or nil
-end
-
----@param id string
-function directory:close_session(id)
-    local session = self.realm:object("Session", id)
-    if not session then
-        return
-    end
-    write(self, function()
-        local row = self.realm:object("User", session.user)
-        if row then
-            remove(row.sessions, id)
-        end
-        self.realm:delete(session)
+        drop_password(self, directory.fold(email))
     end)
 end
 
@@ -483,12 +491,18 @@ end
 
 ---@param user string
 ---@param name string
----@return table? key with the secret in `key`, shown this once; nil if the name is taken
-function directory:create_api_key(user, name)
-    for _, key in ipairs(self:api_keys(user)) do
+---@param most integer keys that a user may have
+---@return table? key with the secret in `key`, shown this once
+---@return string? code "exists" if the name is taken, "full" if the user has too many
+function directory:create_api_key(user, name, most)
+    local present = self:api_keys(user)
+    for _, key in ipairs(present) do
         if key.name == name then
-            return nil
+            return nil, "exists"
         end
+    end
+    if #present >= most then
+        return nil, "full"
     end
     local id = new_id()
     -- The identifier stands in front, so that a login finds the row without searching hashes.
@@ -535,64 +549,105 @@ function directory:api_key_login(secret)
     end
 end
 
+---Whether a key can still be used to log in.
 ---@param id string
----@param disabled boolean
-function directory:set_api_key_disabled(id, disabled)
-    write(self, function()
-        self.realm:object("ApiKey", id).disabled = disabled
-    end)
+---@return boolean
+function directory:api_key_works(id)
+    local row = self.realm:object("ApiKey", id)
+    return row ~= nil and not row.disabled
 end
 
----@param user string
+---Enables or disables a key; disabling ends the sessions that were opened with it.
+---@param user string owner
 ---@param id string
+---@param disabled boolean
+---@return table<string, boolean> ended ids of sessions
+function directory:set_api_key_disabled(user, id, disabled)
+    local ended = {}
+    write(self, function()
+        self.realm:object("ApiKey", id).disabled = disabled
+        ended = disabled and self.sessions:drop_key(user, id) or {}
+    end)
+    return ended
+end
+
+---Deletes a key and ends the sessions that were opened with it.
+---@param user string owner
+---@param id string
+---@return table<string, boolean> ended ids of sessions
 function directory:delete_api_key(user, id)
+    local ended = {}
     write(self, function()
         local row = self.realm:object("User", user)
         remove(row.api_keys, id)
         remove(row.identities, "api-key:" .. id)
-        for _, object in ipairs({ self.realm:object("ApiKey", id), self.realm:object("Identity", "api-key:" .. id) }) do
-            self.realm:delete(object)
-        end
+        delete_object(self, "ApiKey", id)
+        delete_object(self, "Identity", "api-key:" .. id)
+        ended = self.sessions:drop_key(user, id)
     end)
+    return ended
 end
 
 -- ---- tickets --------------------------------------------------------------------------------------
 
----A one-time token for a mail link.
+-- Expired tickets that a new one clears away; more than it adds.
+local SWEEP = 4
+
+---A one-time token for a mail link. Older ones for the same purpose are void from now on.
 ---@param purpose string "confirm" or "reset"
 ---@param email string
 ---@param lifetime integer seconds
 ---@return string token, string token_id
 function directory:create_ticket(purpose, email, lifetime)
-    local id, token = new_id(), auth.hex(auth.random(32))
+    local id, token, now = new_id(), auth.hex(auth.random(32)), self.clock()
     write(self, function()
+        drop_tickets(self, email, purpose)
+        local expired = self.realm:objects("Ticket"):where({ expires = { "<", now } })
+        for _ = 1, SWEEP do
+            local row = expired:first()
+            if not row then
+                break
+            end
+            self.realm:delete(row)
+        end
         self.realm:create("Ticket", {
             _id = id,
             purpose = purpose,
-            email = email,
+            email = directory.fold(email),
             secret = digest(token),
-            expires = self.clock() + lifetime,
+            expires = now + lifetime,
         })
     end)
     return token, id
+end
+
+---The address of a ticket, which stays as it is.
+---@param purpose string
+---@param token string
+---@param id string
+---@return string? email case folded; nil if the ticket is unknown, used, expired or for something else
+function directory:ticket_email(purpose, token, id)
+    local row = self.realm:object("Ticket", id)
+    local known = row and row.secret or ("0"):rep(64)
+    if not auth.equal(known, digest(token)) or not row or row.purpose ~= purpose or row.expires < self.clock() then
+        return nil
+    end
+    return row.email
 end
 
 ---Uses a ticket up.
 ---@param purpose string
 ---@param token string
 ---@param id string
----@return string? email nil if the ticket is unknown, used, expired or for something else
+---@return string? email as of ticket_email
 function directory:take_ticket(purpose, token, id)
-    local row = self.realm:object("Ticket", id)
-    local known = row and row.secret or ("0"):rep(64)
-    if not auth.equal(known, digest(token)) or not row or row.purpose ~= purpose then
-        return nil
+    local email = self:ticket_email(purpose, token, id)
+    if email then
+        write(self, function()
+            delete_object(self, "Ticket", id)
+        end)
     end
-    local email, alive = row.email, row.expires >= self.clock()
-    write(self, function()
-        self.realm:delete(row)
-    end)
-    return alive and email or nil
+    return email
 end
 
 directory.new_id = new_id

@@ -1,6 +1,7 @@
 --- Answers of the App Services client API: envelopes, codes and headers in the form that SDKs parse
 --- (protocol/5-app-services-http.md, 2).
 local json = require("syncline.core").json
+local task = require("syncline.services.task")
 
 local http = {}
 
@@ -56,30 +57,31 @@ function http.refuse(status, message, code)
     error({ answer = http.error(status, message, code) }, 0)
 end
 
----Calls a handler and returns its answer, or the one it raised; any other error becomes a 500 and
----goes to `report`.
+---Calls a handler, which may wait (task.lua), and passes its answer on, or the one it raised; any other
+---error becomes a 500 and goes to `report`.
 ---@param report fun(message: string)
+---@param done fun(answer: syncline.services.Response)
 ---@param handler fun(...): syncline.services.Response
----@return syncline.services.Response
-function http.protect(report, handler, ...)
-    local args, count = { ... }, select("#", ...)
-    local unpack = table.unpack or unpack -- luacheck: globals unpack
-    local ok, answer = xpcall(function()
-        return handler(unpack(args, 1, count))
-    end, function(reason)
-        if type(reason) == "table" and reason.answer then
-            return reason
+---@param ... any
+function http.run(report, done, handler, ...)
+    task.run(function(ok, result)
+        if ok then
+            return done(result)
         end
-        return debug.traceback(tostring(reason), 2)
-    end)
-    if ok then
-        return answer
-    end
-    if type(answer) == "table" then
-        return answer.answer
-    end
-    report(answer)
-    return http.error(500, "internal server error", "InternalServerError")
+        if type(result) == "table" and result.answer then
+            return done(result.answer)
+        end
+        report(tostring(result))
+        done(http.error(500, "internal server error", "InternalServerError"))
+    end, handler, ...)
+end
+
+---Refuses with 429: too many tries.
+---@param wait number seconds after which it may be tried again
+function http.too_many(wait)
+    local answer = http.text(429, "too many attempts, try again later\n")
+    answer.headers["Retry-After"] = ("%d"):format(math.ceil(wait))
+    error({ answer = answer }, 0)
 end
 
 ---The JSON object in a request body; refuses anything else.

@@ -1,10 +1,12 @@
 --- The App Services client API: everything a Realm SDK asks over HTTP before and beside sync
 --- (protocol/5-app-services-http.md). Knows nothing of sockets: requests in, answers out.
+local addresses = require("syncline.services.addresses")
 local api_keys = require("syncline.services.api_keys")
 local apps = require("syncline.services.app")
 local cors = require("syncline.services.cors")
 local functions = require("syncline.services.functions")
 local http = require("syncline.services.http")
+local limits = require("syncline.services.limits")
 local tokens = require("syncline.services.tokens")
 local userpass = require("syncline.services.userpass")
 
@@ -24,9 +26,12 @@ services.__index = services
 ---@field keys userdata[]? accepted keys, the signing key among them
 ---@field base_url string origin that clients use
 ---@field clock fun(): integer Unix seconds
+---@field tick (fun(): number)? seconds of a clock that never jumps; without it `clock`
+---@field later (fun(seconds: number, action: fun()))? calls back after some time; without it nothing waits
+---@field limits table? as limits.check returns them
 ---@field log (fun(level: string, message: string, facts: table?))?
 ---@field mail (fun(mail: table))? sends confirmation and reset mails
----@field on_revoke (fun(app: syncline.services.App, user: string, session: string?))? open connections have to end
+---@field on_revoke (fun(app: syncline.services.App, user: string, sessions: table<string, boolean>?))? open connections have to end
 ---@field fetch (fun(options: table): any)? HTTP request of the loop, for keys behind a URL; without it they are not fetched
 
 ---@param options syncline.services.Options
@@ -36,8 +41,11 @@ function services.open(options)
     local self = setmetatable({ apps = {}, clock = options.clock, log = options.log or function() end }, services)
     self:set_base_url(options.base_url)
     self.mail = options.mail or function(mail)
-        self.log("notice", "mail (no hook is configured)", { to = mail.to, purpose = mail.purpose, link = mail.link })
+        -- The link opens the account, so it stays out of the log.
+        self.log("warning", "a mail was not sent: 'mail' is not configured; 'syncline user link' prints such links",
+            { app = mail.app, to = mail.to, purpose = mail.purpose })
     end
+    self.tick, self.later, self.limits = options.tick or options.clock, options.later, options.limits or limits.check()
     self.directory, self.key, self.keys = options.directory, options.key, options.keys or { options.key }
     self.fetch, self.on_revoke = options.fetch, options.on_revoke
     for id, config in pairs(options.apps) do
@@ -64,6 +72,9 @@ function services:add(id, config)
         key = self.key,
         keys = self.keys,
         clock = self.clock,
+        tick = self.tick,
+        later = self.later,
+        limits = self.limits,
         log = self.log,
         mail = config.mail or self.mail,
         base_url = self.base_url,
@@ -73,8 +84,8 @@ function services:add(id, config)
         return nil, message, code
     end
     if self.on_revoke then
-        app.on_revoke = function(user_id, session_id)
-            self.on_revoke(app, user_id, session_id)
+        app.on_revoke = function(user_id, sessions)
+            self.on_revoke(app, user_id, sessions)
         end
     end
     self.apps[id] = app
@@ -140,12 +151,12 @@ local function login(self, request, id, provider)
 end
 
 local function email_call(self, request, id, action)
-    local app, handler = app_named(self, id), userpass[action]
-    if not handler then
+    local app = app_named(self, id)
+    if not userpass.has(action) then
         http.refuse(404, "not found")
     end
-    app:limit(app.by_address, request.peer)
-    return handler(app, http.object(request))
+    app:limit("log_in", addresses.place(request.peer))
+    return userpass.handle(app, action, http.object(request))
 end
 
 local function call_function(self, request, id)
@@ -220,17 +231,18 @@ local function route(self, request)
     return http.error(404, "not found")
 end
 
----Answers one request. Never raises.
+---Answers one request, at once or later. Never raises.
 ---@param request syncline.services.Request
----@return syncline.services.Response
-function services:handle(request)
-    local answer = http.protect(function(message)
+---@param done fun(answer: syncline.services.Response)
+function services:handle(request, done)
+    http.run(function(message)
         self.log("error", "a request failed", { path = request.path, reason = message })
+    end, function(answer)
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        local app = self.apps[request.path:match(APP) or ""]
+        done(cors.decorate(answer, request.headers.origin, app and app.origins))
     end, route, self, request)
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    local app = self.apps[request.path:match(APP) or ""]
-    return cors.decorate(answer, request.headers.origin, app and app.origins)
 end
 
 ---Checks the upgrade request of a sync connection: token in `baas_at` or in the Authorization header.

@@ -97,7 +97,7 @@ end
 ---Reads what the settings of the provider name: `keys`, `jwks_file`, `jwks_url`; begins to fetch the
 ---URL if there is one.
 ---@param settings table
----@param options { clock: (fun(): integer), log: function, fetch: function?, id: string }
+---@param options { clock: (fun(): integer), tick: (fun(): number)?, log: function, fetch: function?, id: string }
 ---@return syncline.services.KeySource?
 ---@return string? message
 function key_source.open(settings, options)
@@ -122,7 +122,7 @@ function key_source.open(settings, options)
         url = url,
         fixed = fixed,
         keys = fixed,
-        clock = options.clock,
+        clock = options.tick or options.clock,
         log = options.log,
         fetch = options.fetch,
         app = options.id,

@@ -65,6 +65,25 @@ function limiter:take(key, now)
     return true
 end
 
+---Seconds until the next call is allowed; nil if it is now. Takes nothing.
+---@param key string
+---@param now number
+---@return number?
+function limiter:wait(key, now)
+    local bucket = self.buckets[key]
+    local there = bucket and level(self, bucket, now)
+    return there and there < 1 and (1 - there) / self.rate or nil
+end
+
+---Gives one call back.
+---@param key string
+function limiter:give(key)
+    local bucket = self.buckets[key]
+    if bucket then
+        bucket.level = math.min(self.burst, bucket.level + 1)
+    end
+end
+
 ---Forgets a key: after a successful login, say.
 ---@param key string
 function limiter:forgive(key)

@@ -1,8 +1,10 @@
 --- The ways to log in (protocol/5-app-services-http.md, 5 and 16). Each provider turns the credential
 --- of a request into (subject, data) or refuses.
-local http = require("syncline.services.http")
-
+local addresses = require("syncline.services.addresses")
 local auth = require("syncline.auth")
+local directory = require("syncline.services.directory")
+local http = require("syncline.services.http")
+local limits = require("syncline.services.limits")
 
 local providers = {}
 
@@ -14,25 +16,66 @@ providers["anon-user"] = function()
     return auth.hex(auth.random(12))
 end
 
--- The answer for an unknown address takes as long as one for a known address: the same hash is
--- computed against a record that nobody's password opens.
-local nobody
+-- Longer ones have no account.
+local MAX_EMAIL = 320
 
-providers["local-userpass"] = function(app, body)
-    local email, password = http.member(body, "username"), http.member(body, "password")
-    local account = app.directory:password(email)
-    nobody = nobody or auth.hash_password(auth.random(16), app.scrypt)
-    local good = auth.check_password(password, account and account.hash or nobody)
-    if not good or not account then
-        http.refuse(401, "unauthorized", "InvalidPassword")
+-- Strangers wait while somebody guesses at an account; who has logged in from there before does not.
+local function wait_as_stranger(app, email, peer)
+    if not app.limits:attacked(email) then
+        return
     end
+    if not app.limits:begin_wait(peer, email) then
+        app.limits:undo(peer, email)
+        http.too_many(limits.DELAY)
+    end
+    app:pause(limits.DELAY)
+    app.limits:end_wait(peer, email)
+end
+
+local function refuse_password(app, email, account)
+    if app.limits:must_warn(email) then
+        app.log("warning", "many wrong passwords for an account; strangers have to wait",
+            { app = app.id, user = account and account.user or "none" })
+    end
+    http.refuse(401, "unauthorized", "InvalidPassword")
+end
+
+-- The right password, of an account that may log in. Takes as long for an address without an account.
+local function check_password(app, body, peer)
+    local email, password = http.member(body, "username"), http.member(body, "password")
+    email = directory.fold(email):sub(1, MAX_EMAIL)
+    local account = app.directory:password(email)
+    local known = account ~= nil and directory.knows_place(account, addresses.place(peer))
+    local wait = app.limits:guess(peer, email, known)
+    if wait then
+        http.too_many(wait)
+    end
+    if not known then
+        wait_as_stranger(app, email, peer)
+    end
+    -- Other requests were served meanwhile: what was checked has to be what holds now.
+    local good = app.passwords:check(password, account and account.hash)
+    local present = app.directory:password(email)
+    if not good or not present or present.hash ~= account.hash then
+        refuse_password(app, email, present)
+    end
+    app.limits:right(peer, email)
+    return present, password
+end
+
+providers["local-userpass"] = function(app, body, peer)
+    local account, password = check_password(app, body, peer)
     if not account.confirmed then
+        -- Whoever registers an address with a password of their own would learn that it was free.
+        if app.providers["local-userpass"].discreet then
+            http.refuse(401, "unauthorized", "InvalidPassword")
+        end
         unauthorized()
     end
-    if auth.password_needs_rehash(account.hash, app.scrypt) then
-        app.directory:update_password(email, { hash = auth.hash_password(password, app.scrypt) })
+    if app.passwords:is_old(account.hash) then
+        app.directory:update_password(account.email, { hash = app.passwords:hash(password) })
     end
-    return app.directory.fold(email), { email = account.email }
+    return directory.fold(account.email), { email = account.email }
 end
 
 providers["api-key"] = function(app, body)
@@ -125,14 +168,15 @@ end
 ---@param app syncline.services.App
 ---@param name string provider as in the path
 ---@param body table
+---@param peer string address of the client
 ---@return string subject
 ---@return table? data
-function providers.check(app, name, body)
+function providers.check(app, name, body, peer)
     local check = name ~= "check" and providers[name]
     if not check or not app.providers[name] then
         http.refuse(404, ("authentication via '%s' is unsupported"):format(name), "AuthProviderNotFound")
     end
-    return check(app, body)
+    return check(app, body, peer)
 end
 
 return providers
