@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "auth/jwt.h"
-#include "auth/password.h"
+#include "lua/auth.h"
 #include "lua/check.h"
 #include "net/system_env.h"
 
@@ -181,7 +181,7 @@ static int decode(lua_State *L) {
 
 /* ---- passwords and digests ------------------------------------------------------------------- */
 
-static sl_scrypt_cost read_cost(lua_State *L, int index) {
+sl_scrypt_cost sl_lua_check_cost(lua_State *L, int index) {
     sl_scrypt_cost cost = SL_SCRYPT_DEFAULT;
     cost.log_n = (uint8_t)sl_lua_option_int(L, index, "log_n", 10, 20, cost.log_n);
     cost.r = (uint8_t)sl_lua_option_int(L, index, "r", 1, 32, cost.r);
@@ -192,7 +192,7 @@ static sl_scrypt_cost read_cost(lua_State *L, int index) {
 /* hash_password(password[, {log_n=, r=, p=}]) -> text */
 static int hash_password(lua_State *L) {
     sl_str password = sl_lua_check_str(L, 1);
-    sl_scrypt_cost cost = read_cost(L, 2);
+    sl_scrypt_cost cost = sl_lua_check_cost(L, 2);
     sl_buf out;
     sl_status st = SL_STATUS_INIT;
     sl_buf_init(&out, NULL);
@@ -213,7 +213,7 @@ static int check_password(lua_State *L) {
 
 /* password_needs_rehash(text[, cost]) -> boolean */
 static int needs_rehash(lua_State *L) {
-    lua_pushboolean(L, sl_password_needs_rehash(sl_lua_check_str(L, 1), read_cost(L, 2)));
+    lua_pushboolean(L, sl_password_needs_rehash(sl_lua_check_str(L, 1), sl_lua_check_cost(L, 2)));
     return 1;
 }
 

@@ -243,6 +243,7 @@ int sl_lua_open_net(lua_State *L) {
     sl_lua_register(L, &sl_lua_request_type);
     sl_lua_register(L, &sl_lua_connection_type);
     sl_lua_register(L, &sl_lua_call_type);
+    sl_lua_register(L, &sl_lua_workers_type);
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);
     return 1;

@@ -60,7 +60,7 @@ sl_websocket *sl_lua_connection_socket(const sl_lua_connection *connection);
 sl_lua_loop *sl_lua_connection_loop(const sl_lua_connection *connection);
 
 extern const sl_lua_type sl_lua_loop_type, sl_lua_timer_type, sl_lua_server_type,
-    sl_lua_request_type, sl_lua_connection_type, sl_lua_call_type;
+    sl_lua_request_type, sl_lua_connection_type, sl_lua_call_type, sl_lua_workers_type;
 
 /* Takes the userdata on top of the stack, and the callbacks in the option table at `options` (0 =
  * none) named in the NULL-terminated list `names`, into the loop at stack index `loop`. Raises for
@@ -93,10 +93,12 @@ void sl_lua_check_ws_options(lua_State *L, int options, sl_websocket_options *ws
 
 /* net.loop(options) */
 int sl_lua_net_loop(lua_State *L);
-/* loop:listen, loop:connect_websocket, loop:request: methods of the loop in other files. */
+/* loop:listen, loop:connect_websocket, loop:request, loop:workers: methods of the loop in other
+ * files. */
 int sl_lua_loop_listen(lua_State *L);
 int sl_lua_loop_connect(lua_State *L);
 int sl_lua_loop_request(lua_State *L);
+int sl_lua_loop_workers(lua_State *L);
 /* request:accept. The exchange is taken from the request at index 1. */
 int sl_lua_accept(lua_State *L, sl_lua_child *request, sl_http_exchange *exchange);
 

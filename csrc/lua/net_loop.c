@@ -357,6 +357,7 @@ static const luaL_Reg loop_methods[] = {{"close", l_close},
                                         {"listen", sl_lua_loop_listen},
                                         {"connect_websocket", sl_lua_loop_connect},
                                         {"request", sl_lua_loop_request},
+                                        {"workers", sl_lua_loop_workers},
                                         {NULL, NULL}};
 
 const sl_lua_type sl_lua_loop_type = {"syncline.loop", sizeof(sl_lua_loop), loop_close,

@@ -93,6 +93,8 @@ sl_loop *sl_loop_new(const sl_loop_options *options, sl_status *st) {
     loop->on_log = options->on_log;
     loop->log_ctx = options->log_ctx;
     loop->tasks_end = &loop->tasks;
+    loop->posted_end = &loop->posted;
+    pthread_mutex_init(&loop->post_lock, NULL);
     loop->scratch = sl_new(alloc, SL_LOOP_READ_SIZE);
     if (!loop->scratch) {
         sl_delete(alloc, loop);
@@ -141,14 +143,47 @@ static void free_uv(sl_loop *loop) {
     uv_loop_close(&loop->uv);
 }
 
+static sl_task *take_task(sl_task **first, sl_task ***end) {
+    sl_task *task = *first;
+    if (!task) return NULL;
+    *first = task->next;
+    if (!*first) *end = first;
+    task->next = NULL;
+    task->queued = false;
+    return task;
+}
+
+static void add_task(sl_task ***end, sl_task *task) {
+    task->queued = true;
+    task->next = NULL;
+    **end = task;
+    *end = &task->next;
+}
+
+static void remove_task(sl_task **first, sl_task ***end, sl_task *task) {
+    sl_task **at = first;
+    while (*at != task)
+        at = &(*at)->next;
+    *at = task->next;
+    if (!*at) *end = at;
+    task->next = NULL;
+    task->queued = false;
+}
+
 static void run_tasks(sl_loop *loop) {
-    while (loop->tasks) {
-        sl_task *task = loop->tasks;
-        loop->tasks = task->next;
-        if (!loop->tasks) loop->tasks_end = &loop->tasks;
-        task->next = NULL;
-        task->queued = false;
+    sl_task *task;
+    while ((task = take_task(&loop->tasks, &loop->tasks_end)) != NULL)
         task->run(task->ctx);
+}
+
+static void run_posted(sl_loop *loop) {
+    for (;;) {
+        pthread_mutex_lock(&loop->post_lock);
+        sl_task *task = take_task(&loop->posted, &loop->posted_end);
+        pthread_mutex_unlock(&loop->post_lock);
+        if (!task) return;
+        task->run(task->ctx);
+        run_tasks(loop);
     }
 }
 
@@ -166,6 +201,7 @@ void sl_loop_free(sl_loop *loop) {
     }
     run_tasks(loop);
     sl_client_tls_free(loop);
+    pthread_mutex_destroy(&loop->post_lock);
     sl_delete(loop->alloc, loop->scratch);
     sl_delete(loop->alloc, loop);
 }
@@ -218,6 +254,7 @@ bool sl_loop_step(sl_loop *loop, int timeout_ms, sl_status *st) {
     else
         wait_poll(loop, timeout_ms);
     run_tasks(loop);
+    run_posted(loop);
     run_timers(loop);
     run_tasks(loop);
     loop->stepping = false;
@@ -258,22 +295,24 @@ int64_t sl_loop_now(const sl_loop *loop) {
 }
 
 void sl_loop_defer(sl_loop *loop, sl_task *task) {
-    if (task->queued) return;
-    task->queued = true;
-    task->next = NULL;
-    *loop->tasks_end = task;
-    loop->tasks_end = &task->next;
+    if (!task->queued) add_task(&loop->tasks_end, task);
 }
 
 void sl_loop_undefer(sl_loop *loop, sl_task *task) {
-    if (!task->queued) return;
-    sl_task **at = &loop->tasks;
-    while (*at != task)
-        at = &(*at)->next;
-    *at = task->next;
-    if (!*at) loop->tasks_end = at;
-    task->next = NULL;
-    task->queued = false;
+    if (task->queued) remove_task(&loop->tasks, &loop->tasks_end, task);
+}
+
+void sl_loop_post(sl_loop *loop, sl_task *task) {
+    pthread_mutex_lock(&loop->post_lock);
+    if (!task->queued) add_task(&loop->posted_end, task);
+    pthread_mutex_unlock(&loop->post_lock);
+    sl_loop_wake(loop);
+}
+
+void sl_loop_unpost(sl_loop *loop, sl_task *task) {
+    pthread_mutex_lock(&loop->post_lock);
+    if (task->queued) remove_task(&loop->posted, &loop->posted_end, task);
+    pthread_mutex_unlock(&loop->post_lock);
 }
 
 static void on_uv_signal(uv_signal_t *handle, int signum) {

@@ -56,6 +56,11 @@ int64_t sl_loop_now(const sl_loop *loop);
 /* Runs `task` (borrowed until it ran) at the end of the step; once, however often it is asked. */
 void sl_loop_defer(sl_loop *loop, sl_task *task);
 void sl_loop_undefer(sl_loop *loop, sl_task *task);
+/* The same from any thread, while the loop exists: `task` (borrowed until it ran) runs in the
+ * running or the next step, which begins soon. A task is either posted or deferred, never both. */
+void sl_loop_post(sl_loop *loop, sl_task *task);
+/* On the loop's thread: takes back what was posted and has not run. */
+void sl_loop_unpost(sl_loop *loop, sl_task *task);
 
 /* Calls `fire` inside a step whenever the process gets `signum`. One handler per loop and signal:
  * NULL removes it. SL_ERR_USAGE if the loop has no libuv or too many signals are watched (8). */

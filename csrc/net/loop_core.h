@@ -5,6 +5,7 @@
 #include "net/loop.h"
 
 #include <libwebsockets.h>
+#include <pthread.h>
 #include <uv.h>
 
 enum {
@@ -26,7 +27,8 @@ typedef struct sl_loop_signal {
 } sl_loop_signal;
 
 /* Invariant: while `uv_on`, `uv` is a running private loop and `lws` was made on it. Nothing in the
- * loop is touched from two threads except by sl_loop_wake. */
+ * loop is touched from two threads except by sl_loop_wake and sl_loop_post: `posted` and the tasks
+ * in it belong to who holds `post_lock`. */
 struct sl_loop {
     const sl_alloc *alloc;
     const sl_env *env;
@@ -42,6 +44,8 @@ struct sl_loop {
     lws_sorted_usec_list_t sul; /* stands for both uv timers in poll mode */
     sl_timer_heap timers;
     sl_task *tasks, **tasks_end;
+    pthread_mutex_t post_lock;
+    sl_task *posted, **posted_end;
     struct lws_vhost *vhost;
     struct sl_client_tls *client_tls; /* contexts of TLS clients, one per configuration */
     char *scratch;                    /* SL_LOOP_READ_SIZE bytes to read into */

@@ -20,6 +20,27 @@ local auth = {
     base64_decode = core.auth.base64_decode,
 }
 
+---Gets what `auth.hash_password` or `auth.check_password` returns: hash or match, or nil, message, code.
+---@alias syncline.auth.Done fun(result: string|boolean|nil, message: string?, code: string|number|nil)
+---@alias syncline.auth.Cost { log_n: integer?, r: integer?, p: integer? }
+
+---Threads that hash and check passwords while the loop goes on; `done` is called inside a step of the loop. Both functions
+---return true, or nil, message, "busy" when the queue is full: then `done` is never called.
+---@class syncline.auth.Workers
+---@field hash_password fun(self, password: string, cost: syncline.auth.Cost?, done: syncline.auth.Done): true?, string?, string?
+---@field check_password fun(self, password: string, hash: string, done: syncline.auth.Done): true?, string?, string?
+---@field waiting fun(self): integer jobs that wait for a thread
+---@field close fun(self) waits for what runs (0.3 s with the default cost), forgets what waits: nobody is called any more
+
+---Starts no thread before there is work. Closed with the loop at the latest.
+---@param loop userdata of `require("syncline.loop").get()`
+---@param options { threads: integer?, queue: integer? }|nil `threads` 1 to 64 (default 2), each needs the memory of one
+---hash (32 MiB with the default cost) while it works; `queue`: jobs that may wait, 1 to 100,000 (default 64)
+---@return syncline.auth.Workers
+function auth.workers(loop, options)
+    return assert(loop:workers(options))
+end
+
 ---A signed token.
 ---@param claims table
 ---@param key userdata of auth.key
