@@ -93,6 +93,7 @@ build = {
     ["syncline.services.key_source"] = "lua/syncline/services/key_source.lua",
     ["syncline.services.limiter"] = "lua/syncline/services/limiter.lua",
     ["syncline.services.limits"] = "lua/syncline/services/limits.lua",
+    ["syncline.services.pages"] = "lua/syncline/services/pages.lua",
     ["syncline.services.passwords"] = "lua/syncline/services/passwords.lua",
     ["syncline.services.permissions"] = "lua/syncline/services/permissions.lua",
     ["syncline.services.providers"] = "lua/syncline/services/providers.lua",

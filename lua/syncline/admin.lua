@@ -170,8 +170,10 @@ function Admin:users(app) return self.target:users(app) end
 ---@return string|number|nil code
 function Admin:user(app, id) return self.target:user(app, id) end
 
----Creates a user: `email` and perhaps `password` (without it the user sets one by a reset mail), or
----`subject` (of an issuer's tokens); perhaps `id`, to keep an id from elsewhere, and `custom_data`.
+---Creates a user: `email` and perhaps `password` (without it the user sets one by a reset mail),
+---`subject` (of an issuer's tokens), `identities` of other services to keep
+---(`{ { provider = "google", "apple" or "facebook", id = text }, ... }`), at least one of these; perhaps `id`, to
+---keep an id from elsewhere, `data`, `custom_data` and `disabled`.
 ---@param app string
 ---@param facts table
 ---@return table|nil user

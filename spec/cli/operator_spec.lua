@@ -101,7 +101,7 @@ describe("syncline app, user and permissions", function()
         assert.equal(0, (run("app create notes --email")))
         assert.equal(0, (run("user create --app notes --email ann@example.org")))
         local _, out = run("user link --app notes --email ann@example.org")
-        local token, id = out:match("^" .. url:gsub("%p", "%%%0") .. "/reset%?token=(%x+)&tokenId=(%x+)\n$")
+        local token, id = out:match("^" .. url:gsub("%p", "%%%0") .. "/app/notes/reset%?token=(%x+)&tokenId=(%x+)\n$")
         assert.is_string(token)
         local app = assert(require("syncline.app").new({ id = "notes", base_url = url,
             tls = { ca = folder .. "/server/tls/cert.pem" } }))
@@ -141,5 +141,33 @@ describe("syncline app, user and permissions", function()
             assert.equal(0, status)
             assert.matches("usage: syncline " .. command, out, 1, true)
         end
+    end)
+
+    it("import users with everything that can be kept of them", function()
+        assert.equal(0, (run("app create notes --email")))
+        local users = json.encode(json.array({
+            { _id = "65a1b2c3d4e5f60718293a01", data = { email = "ann@example.org" }, disabled = true,
+                identities = json.array({ { id = "65a1b2c3d4e5f60718293a02", provider_type = "local-userpass" },
+                    { id = "1088", provider_type = "oauth2-google" } }) },
+            { _id = "65a1b2c3d4e5f60718293a03", data = { email = "bob@example.org", name = "Bob" },
+                identities = json.array({ { id = "0012.ab", provider_type = "oauth2-apple" } }) },
+            { _id = "65a1b2c3d4e5f60718293a05", identities = json.array({ { id = "x", provider_type = "anon-user" } }) },
+        }))
+        local status, _, message = run("user import --app notes -", users)
+        assert.equal(0, status, message)
+        assert.equal("user 3 (65a1b2c3d4e5f60718293a05): neither an address nor an identity that can be kept\n"
+            .. "2 users made, 1 left out\n1 of them only have identities of Google, Apple or Facebook, with which nobody can log in "
+            .. "here yet (see doc/migrate-from-atlas.md)\n", message)
+        local _, out = run("user list --app notes")
+        assert.matches("65a1b2c3d4e5f60718293a01  %S+  disabled  email,google  ann@example.org\n", out)
+        assert.matches("65a1b2c3d4e5f60718293a03  %S+  enabled   apple       bob@example.org\n", out)
+        for _, id in ipairs({ "65a1b2c3d4e5f60718293a01", "65a1b2c3d4e5f60718293a03" }) do
+            assert.equal(0, (run("user delete --app notes " .. id)))
+        end
+        status, _, message = run("user import --by-address --app notes -", users)
+        assert.equal(0, status, message)
+        assert.matches("^user 3 [^\n]*\n2 users made, 1 left out\n$", message)
+        _, out = run("user list --app notes")
+        assert.matches("65a1b2c3d4e5f60718293a03  %S+  enabled   email,apple  bob@example.org\n", out)
     end)
 end)

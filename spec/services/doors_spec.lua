@@ -31,7 +31,7 @@ describe("tokens and keys that were good once", function()
         assert.is_false(admits(id, rig.now))
         assert.is_false(admits(id, rig.now + 100))
         rig.now = rig.now + 20
-        assert.is_true(rig.app.directory:create_user(id, "custom-token", "s"))
+        assert.is_true(rig.app.directory:create_user(id, { { provider = "custom-token", subject = "s" } }))
         assert.is_false(admits(id, rig.now - 30))
         assert.is_true(admits(id, rig.now))
     end)

@@ -73,40 +73,54 @@ local function text_of(value)
     return type(value) == "string" and value or nil
 end
 
--- What can be kept of a user as Atlas describes it: the id, and the first identity that has a way to log
--- in here.
-local function facts_of(user)
+local KEPT = { ["oauth2-google"] = "google", ["oauth2-apple"] = "apple", ["oauth2-facebook"] = "facebook" }
+
+-- What can be kept of a user as Atlas describes it: the id, and the identities that are ways to log in here or may
+-- become one. `address`: whoever has an address may set a password.
+local function facts_of(user, address)
     local data = type(user.data) == "table" and user.data or {}
-    local facts = { id = text_of(user._id) or text_of(user.id),
+    local facts = { id = text_of(user._id) or text_of(user.id), data = data, identities = {}, disabled = user.disabled == true,
         custom_data = type(user.custom_data) == "table" and user.custom_data or nil }
     for _, identity in ipairs(type(user.identities) == "table" and user.identities or {}) do
-        if identity.provider_type == "local-userpass" then
+        local provider, id = identity.provider_type, text_of(identity.id)
+        if provider == "local-userpass" then
             facts.email = text_of(data.email)
-        elseif identity.provider_type == "custom-token" then
-            facts.subject = text_of(identity.id)
+        elseif provider == "custom-token" then
+            facts.subject = id
+        elseif KEPT[provider] and id then
+            table.insert(facts.identities, { provider = KEPT[provider], id = id })
         end
-        if facts.email or facts.subject then return facts end
     end
-    return nil
+    if address then facts.email = facts.email or text_of(data.email) end
+    return (facts.email or facts.subject or facts.identities[1]) and facts or nil, facts.id
+end
+
+-- Whether a user who was just made can log in, as far as its kinds of identities tell.
+local function can_log_in(facts)
+    return facts.email ~= nil or facts.subject ~= nil
 end
 
 function actions.import(given)
     local app, path = operator.need(given, "app"), operator.words(given, 1, "a file, or '-'")
     local users = read_users(path)
     return operator.with(given, function(target)
-        local made, left = 0, 0
+        local made, left, kept = 0, 0, 0
         for i, user in ipairs(users) do
-            local facts, made_user, message = facts_of(user), nil, "neither an email nor a token identity"
+            local facts, id = facts_of(user, given.by_address)
+            local made_user, message = nil, "neither an address nor an identity that can be kept"
             if facts then made_user, message = target:create_user(app, facts) end
             if made_user then
-                made = made + 1
-                if user.disabled == true then operator.must(target:disable_user(app, made_user.id)) end
+                made, kept = made + 1, kept + (can_log_in(facts) and 0 or 1)
             else
                 left = left + 1
-                io.stderr:write(("user %d (%s): %s\n"):format(i, facts and facts.id or text_of(user._id) or "?", message))
+                io.stderr:write(("user %d (%s): %s\n"):format(i, id or "?", message))
             end
         end
         io.stderr:write(("%d users made, %d left out\n"):format(made, left))
+        if kept > 0 then
+            io.stderr:write(("%d of them only have identities of Google, Apple or Facebook, with which nobody can log in here yet "
+                .. "(see doc/migrate-from-atlas.md)\n"):format(kept))
+        end
         return made == 0 and left > 0 and 1 or 0
     end)
 end
@@ -137,6 +151,7 @@ return {
         { name = "password-file", value = "FILE", help = "create: file with the password, '-': standard input" },
         { name = "subject", value = "TEXT", help = "create: a user whom tokens of an issuer name by this" },
         { name = "id", value = "ID", help = "create: keep this id (24 hexadecimal digits) instead of a new one" },
+        { name = "by-address", help = "import: whoever has an address may set a password, whatever they logged in with before" },
         { name = "custom-data", value = "JSON", help = "create: facts for rules and tokens, or @FILE" },
     }),
     more = "Without --password-file nobody knows the password: the user sets one by a reset mail, or by the link that 'link' prints,\n"

@@ -7,6 +7,7 @@ local auth = require("syncline.auth")
 local config = require("syncline.server.config")
 local disk = require("syncline.disk")
 local files = require("syncline.server.files")
+local http = require("syncline.services.http")
 local log = require("syncline.log")
 local loops = require("syncline.loop")
 local Peer = require("syncline.server.peer")
@@ -23,19 +24,6 @@ local KINDS = { text = "string", int = "int", oid = "objectid", uuid = "uuid", n
 
 -- ---- requests ---------------------------------------------------------------------------------------
 
-local function decode(text)
-    return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
-end
-
-local function read_query(text)
-    local out = {}
-    for pair in text:gmatch("[^&]+") do
-        local name, value = pair:match("^([^=]*)=?(.*)$")
-        out[decode((name:gsub("%+", " ")))] = decode((value:gsub("%+", " ")))
-    end
-    return out
-end
-
 local function address_of(peer)
     return peer:match("^%[(.*)%]:%d+$") or peer:match("^(.*):%d+$") or peer
 end
@@ -43,7 +31,7 @@ end
 local function read_request(self, request)
     local forwarded = request.headers["x-forwarded-for"]
     return {
-        method = request.method, path = decode(request.path), query = read_query(request.query), headers = request.headers,
+        method = request.method, path = http.unescape(request.path), query = http.form(request.query), headers = request.headers,
         body = request.body, peer = addresses.client(address_of(request.peer), forwarded, self.config.trusted_proxies),
     }
 end

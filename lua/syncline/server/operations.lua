@@ -1,7 +1,7 @@
 --- What an operator does with the apps of a server: the same for the interface of a running server and
 --- for direct access to its files.
-local auth = require("syncline.auth")
 local core = require("syncline.core")
+local directory = require("syncline.services.directory")
 local duration = require("syncline.duration")
 local permissions = require("syncline.services.permissions")
 local realms = require("syncline.server.realms")
@@ -36,6 +36,9 @@ local NAMES = {
     ["api-key"] = "api_key",
     ["custom-token"] = "jwt",
     ["custom-function"] = "function",
+    ["oauth2-google"] = "google",
+    ["oauth2-apple"] = "apple",
+    ["oauth2-facebook"] = "facebook",
 }
 
 local function describe_rules(rules)
@@ -196,40 +199,76 @@ local function is_password(text)
     return size >= 6 and size <= 128
 end
 
--- Provider, subject, data and password account of a new user, or nil and what is wrong.
-local function read_identity(app, facts)
-    if facts.email ~= nil then
-        if not app.providers["local-userpass"] then
-            return nil, ("app '%s' does not let users log in with email and password"):format(app.id)
-        end
-        if type(facts.email) ~= "string" or #facts.email > 320 or not facts.email:match("^[^%s@]+@[^%s@]+$") then
-            return nil, "email: an address expected"
-        end
-        local password = facts.password
-        if password ~= nil and not is_password(password) then
-            return nil, "password: 6 to 128 characters expected"
-        end
-        -- Without a password nobody knows one: the user sets it by way of a reset mail.
-        local hash = app.passwords:hash(password or auth.random(32))
-        return "local-userpass", app.directory.fold(facts.email), { email = facts.email },
-            { email = facts.email, hash = hash }
+-- The identity of an address, and the password account that goes with it; or nil and what is wrong.
+local function read_email(app, facts)
+    if not app.providers["local-userpass"] then
+        return nil, ("app '%s' does not let users log in with email and password"):format(app.id)
     end
-    if facts.subject ~= nil then
-        if not app.providers["custom-token"] then
-            return nil, ("app '%s' does not let users log in with tokens of an issuer"):format(app.id)
-        end
-        if type(facts.subject) ~= "string" or facts.subject == "" or #facts.subject > 256 then
-            return nil, "subject: text of 1 to 256 bytes expected"
-        end
-        return "custom-token", facts.subject, {}
+    local email, password = facts.email, facts.password
+    if type(email) ~= "string" or #email > 320 or not email:match("^[^%s@]+@[^%s@]+$") then
+        return nil, "email: an address expected"
     end
-    return nil, "an email address, or the subject of an issuer's tokens, is needed"
+    if password ~= nil and not is_password(password) then
+        return nil, "password: 6 to 128 characters expected"
+    end
+    -- Without a password nobody knows one: the user sets it by way of a reset mail.
+    return { provider = "local-userpass", subject = app.directory.fold(email) },
+        { email = email, hash = password and app.passwords:hash(password) or nil }
 end
 
----Creates a user: `email` and perhaps `password`, or `subject`; perhaps `id` (24 hexadecimal digits,
----to keep the id from elsewhere) and `custom_data`.
+local function read_subject(app, subject)
+    if not app.providers["custom-token"] then
+        return nil, ("app '%s' does not let users log in with tokens of an issuer"):format(app.id)
+    end
+    if type(subject) ~= "string" or subject == "" or #subject > 256 then
+        return nil, "subject: text of 1 to 256 bytes expected"
+    end
+    return { provider = "custom-token", subject = subject }
+end
+
+local function read_kept(identity)
+    local provider = type(identity) == "table" and directory.KEPT[identity.provider]
+    if not provider or type(identity.id) ~= "string" or identity.id == "" or #identity.id > 256 then
+        return nil, "identities: a list of { provider = google, apple or facebook, id = text of 1 to 256 bytes } expected"
+    end
+    return { provider = provider, subject = identity.id }
+end
+
+-- Identities and password account of a new user, or nil and what is wrong.
+local function read_identities(app, facts)
+    local list = {}
+    local account, identity, message
+    if facts.email ~= nil then
+        identity, account = read_email(app, facts)
+        if not identity then
+            return nil, account
+        end
+        list[1] = identity
+    end
+    if facts.subject ~= nil then
+        identity, message = read_subject(app, facts.subject)
+        if not identity then
+            return nil, message
+        end
+        list[#list + 1] = identity
+    end
+    for _, each in ipairs(type(facts.identities) == "table" and facts.identities or {}) do
+        identity, message = read_kept(each)
+        if not identity then
+            return nil, message
+        end
+        list[#list + 1] = identity
+    end
+    if #list == 0 then
+        return nil, "an email address, or the subject of an issuer's tokens, is needed"
+    end
+    return list, account
+end
+
+---Creates a user: `email` and perhaps `password`, `subject`, or `identities` to keep; perhaps `id` (24 hexadecimal
+---digits, to keep the id from elsewhere), `data`, `custom_data` and `disabled`.
 ---@param app_id string
----@param facts { email: string?, password: string?, subject: string?, id: string?, custom_data: table? }
+---@param facts table
 ---@return table?
 ---@return string? message
 ---@return string? code
@@ -242,18 +281,23 @@ function operations:create_user(app_id, facts)
     if type(id) ~= "string" or #id ~= 24 or not id:match("^[0-9a-f]+$") then
         return nil, "id: 24 hexadecimal digits in lower case expected", "invalid"
     end
-    if facts.custom_data ~= nil and type(facts.custom_data) ~= "table" then
-        return nil, "custom_data: an object expected", "invalid"
+    for _, name in ipairs({ "custom_data", "data" }) do
+        if facts[name] ~= nil and type(facts[name]) ~= "table" then
+            return nil, name .. ": an object expected", "invalid"
+        end
     end
-    local provider, subject, data, account = read_identity(app, facts)
-    if not provider then
-        return nil, subject, "invalid"
+    local identities, account = read_identities(app, facts)
+    if not identities then
+        return nil, account, "invalid"
     end
-    if not app.directory:create_user(id, provider, subject, data, account) then
+    local data = {}
+    for name, value in pairs(facts.data or {}) do
+        data[name] = value
+    end
+    data.email = facts.email or data.email
+    local more = { custom_data = facts.custom_data, disabled = facts.disabled == true }
+    if not app.directory:create_user(id, identities, data, account, more) then
         return nil, "there is a user with this id, address or subject already", "exists"
-    end
-    if facts.custom_data then
-        app.directory:set_custom_data(id, facts.custom_data)
     end
     return describe_user(app.directory:user(id))
 end

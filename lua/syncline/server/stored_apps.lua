@@ -25,7 +25,7 @@ local API_KEY = { max_keys = "number" }
 
 local JWT = {
     keys = "table", jwks_file = "string", jwks_url = "string", audience = "string", issuer = "string", metadata = "table",
-    ca_file = "string", allow_private = "boolean",
+    identity = "string", ca_file = "string", allow_private = "boolean",
 }
 
 local function check_members(name, given, allowed)

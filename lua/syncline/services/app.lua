@@ -70,6 +70,9 @@ function app.open(options)
     local enabled = read_providers(config)
     local custom = enabled["custom-token"]
     local source, reason, code
+    if custom and custom.identity ~= nil and not directory.KEPT[custom.identity] then
+        return nil, ("app '%s', jwt: 'identity' is 'google', 'apple' or 'facebook'"):format(options.id), "keys"
+    end
     if custom then
         source, reason = key_source.open(custom, options)
         if not source then
@@ -148,9 +151,16 @@ local function check_credential(self, provider, request)
     return subject, data, body
 end
 
+-- The kind of identity by which a way to log in finds its user: tokens of an issuer may stand for the identity that
+-- an import has kept.
+local function identity_of(self, provider)
+    local settings = provider == "custom-token" and self.providers[provider]
+    return settings and directory.KEPT[settings.identity] or provider
+end
+
 -- The user an identity belongs to; an API key's identity is an entry of its owner.
 local function resolve(self, provider, subject, data, peer)
-    local user = self.directory:find_or_create(provider, subject, data)
+    local user = self.directory:find_or_create(identity_of(self, provider), subject, data)
     if provider == "local-userpass" then
         self.directory:note_login(data.email, user.id, addresses.place(peer))
     end
@@ -199,7 +209,7 @@ function app:link(provider, request)
     end
     local subject, data = check_credential(self, provider, request)
     local user, claims = self:authenticate(request, "access") -- again: it may be over meanwhile
-    if not self.directory:link(user, provider, subject, data) then
+    if not self.directory:link(user, identity_of(self, provider), subject, data) then
         http.refuse(409, "unauthorized: identity is already linked")
     end
     if provider == "local-userpass" then

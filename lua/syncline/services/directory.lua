@@ -10,6 +10,10 @@ local json, to_table = core.json, syncline.to_table
 local directory = {}
 directory.__index = directory
 
+---Identities of services that nobody logs in with here, but that users keep: tokens of the `jwt` provider may stand
+---for them.
+directory.KEPT = { google = "oauth2-google", apple = "oauth2-apple", facebook = "oauth2-facebook" }
+
 local SCHEMA = {
     {
         name = "User",
@@ -37,7 +41,7 @@ local SCHEMA = {
         properties = {
             _id = "string",
             email = "string",
-            hash = "string",
+            hash = "string", -- empty: nobody has set a password yet, none fits
             confirmed = "bool",
             user = "string?",
             places = "string?", -- JSON array: digests of places from which it logged in, latest last
@@ -202,10 +206,10 @@ local function merge(row, data)
     row.data = json.encode(all)
 end
 
--- Inside a write: a new user with its first identity.
-local function add_user(self, id, provider, subject, data)
+-- Inside a write: a new user without an identity.
+local function add_user(self, id)
     local now = self.clock()
-    local row = self.realm:create("User", {
+    return self.realm:create("User", {
         _id = id,
         type = "normal",
         disabled = false,
@@ -213,8 +217,6 @@ local function add_user(self, id, provider, subject, data)
         last_login = now,
         data = "{}",
     })
-    add_identity(self, row, provider, subject, data)
-    return row
 end
 
 ---Finds the user with an identity or creates one; `data` is merged into the user's data.
@@ -226,34 +228,46 @@ function directory:find_or_create(provider, subject, data)
     local identity = self.realm:object("Identity", provider .. ":" .. subject)
     local id = identity and identity.user or new_id()
     write(self, function()
-        local row = self.realm:object("User", id) or add_user(self, id, provider, subject, data)
+        local row = self.realm:object("User", id)
+        if not row then
+            row = add_user(self, id)
+            add_identity(self, row, provider, subject, data)
+        end
         row.last_login = self.clock()
         merge(row, data)
     end)
     return self:user(id)
 end
 
----Creates a user under an id of the caller's choice. False if the id or the identity is taken.
+---Creates a user under an id of the caller's choice. False if the id or an identity is taken.
 ---@param id string
----@param provider string
----@param subject string
----@param data table?
----@param account { email: string, hash: string }? the password account that goes with it
+---@param identities { provider: string, subject: string }[] at least one
+---@param data table? facts about the user
+---@param account { email: string, hash: string? }? the password account that goes with it; without a hash no password fits
+---@param more { custom_data: table?, disabled: boolean? }?
 ---@return boolean
-function directory:create_user(id, provider, subject, data, account)
-    if self.realm:object("User", id) or self.realm:object("Identity", provider .. ":" .. subject) then
+function directory:create_user(id, identities, data, account, more)
+    if self.realm:object("User", id) or account and self.realm:object("Password", directory.fold(account.email)) then
         return false
     end
-    if account and self.realm:object("Password", directory.fold(account.email)) then
-        return false
+    for _, identity in ipairs(identities) do
+        if self.realm:object("Identity", identity.provider .. ":" .. identity.subject) then
+            return false
+        end
     end
     write(self, function()
-        merge(add_user(self, id, provider, subject, data), data)
+        local row = add_user(self, id)
+        for _, identity in ipairs(identities) do
+            add_identity(self, row, identity.provider, identity.subject, data)
+        end
+        merge(row, data)
+        row.disabled = more and more.disabled or false
+        row.custom_data = more and more.custom_data and json.encode(more.custom_data) or nil
         if account then
             self.realm:create("Password", {
                 _id = directory.fold(account.email),
                 email = account.email,
-                hash = account.hash,
+                hash = account.hash or "",
                 confirmed = true,
                 user = id,
             })
@@ -387,7 +401,7 @@ function directory.fold(email)
 end
 
 ---@param email string
----@return { email: string, hash: string, confirmed: boolean, user: string?, places: string[] }?
+---@return { email: string, hash: string, confirmed: boolean, user: string?, places: string[] }? an empty hash: no password fits
 function directory:password(email)
     local row = self.realm:object("Password", directory.fold(email))
     if not row then

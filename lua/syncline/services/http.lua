@@ -107,6 +107,27 @@ function http.member(body, name)
     return value
 end
 
+---Text with `%XX` in it, decoded once.
+---@param text string
+---@return string
+function http.unescape(text)
+    return (text:gsub("%%(%x%x)", function(digits)
+        return string.char(tonumber(digits, 16))
+    end))
+end
+
+---The members of a query, or of a form that a page sends.
+---@param text string
+---@return table<string, string>
+function http.form(text)
+    local out = {}
+    for pair in text:gmatch("[^&]+") do
+        local name, value = pair:match("^([^=]*)=?(.*)$")
+        out[http.unescape((name:gsub("%+", " ")))] = http.unescape((value:gsub("%+", " ")))
+    end
+    return out
+end
+
 ---The token of an Authorization header with the Bearer scheme (in any case), or nil.
 ---@param request syncline.services.Request
 ---@return string?

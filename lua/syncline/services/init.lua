@@ -7,6 +7,7 @@ local cors = require("syncline.services.cors")
 local functions = require("syncline.services.functions")
 local http = require("syncline.services.http")
 local limits = require("syncline.services.limits")
+local pages = require("syncline.services.pages")
 local tokens = require("syncline.services.tokens")
 local userpass = require("syncline.services.userpass")
 
@@ -159,6 +160,17 @@ local function email_call(self, request, id, action)
     return userpass.handle(app, action, http.object(request))
 end
 
+-- The page of a mail's link.
+local function show_page(self, request, id, purpose)
+    return pages.show(app_named(self, id), purpose, request)
+end
+
+local function submit_page(self, request, id, purpose)
+    local app = app_named(self, id)
+    app:limit("log_in", addresses.place(request.peer))
+    return pages.submit(app, purpose, request)
+end
+
 local function call_function(self, request, id)
     local app = app_named(self, id)
     local user = app:authenticate(request, "access")
@@ -189,6 +201,7 @@ end
 local APP = "^/api/client/v2%.0/app/([%w_-]+)"
 local AUTH = "^/api/client/v2%.0/auth"
 local KEY = AUTH .. "/api_keys/(%x+)"
+local PAGE = "^/app/([%w_-]+)"
 
 -- Pattern of the path, then handler per method. The first pattern that fits decides.
 local ROUTES = {
@@ -204,6 +217,8 @@ local ROUTES = {
     { KEY .. "$", { GET = by_key("get"), DELETE = by_key("delete") } },
     { KEY .. "/enable$", { PUT = by_key("enable") } },
     { KEY .. "/disable$", { PUT = by_key("disable") } },
+    { PAGE .. "/(reset)$", { GET = show_page, POST = submit_page } },
+    { PAGE .. "/(confirm)$", { GET = show_page, POST = submit_page } },
 }
 
 local function route(self, request)

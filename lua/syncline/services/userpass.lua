@@ -19,6 +19,12 @@ local function settings(app)
     return config
 end
 
+---Refuses the request if users of the app do not log in with email and password.
+---@param app syncline.services.App
+function userpass.require_provider(app)
+    settings(app)
+end
+
 local function code_points(text)
     local _, continuation = text:gsub("[\128-\191]", "")
     return #text - continuation
@@ -47,7 +53,7 @@ function userpass.ticket(app, purpose, email)
     local config = settings(app)
     local lifetime = config.ticket_lifetime or TICKET_LIFETIME
     local token, id = app.directory:create_ticket(purpose, email, lifetime)
-    local base = config[purpose .. "_url"] or (app.base_url .. "/" .. purpose)
+    local base = config[purpose .. "_url"] or ("%s/app/%s/%s"):format(app.base_url, app.id, purpose)
     return {
         app = app.id,
         purpose = purpose,
