@@ -233,7 +233,7 @@ static bool commit_unrecorded(sl_client_history *history, sl_status *st) {
 
 bool sl_client_history_commit(sl_client_history *history, uint64_t *version, sl_status *st) {
     if (!history->writing)
-        return sl_fail(st, SL_ERR_USAGE, "", "no write transaction is open; begin one first");
+        return sl_fail(st, SL_ERR_USAGE, "", "no write is open; realm:write opens one");
     if (history->recorded.count == 0) {
         if (version) *version = history->state.version;
         if (sl_realm_schema_changed(history->realm)) return commit_unrecorded(history, st);

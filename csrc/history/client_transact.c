@@ -39,7 +39,7 @@ static bool changes_schema(const sl_changeset *cs) {
 
 static bool check(const sl_client_history *history, sl_status *st) {
     if (!history->writing)
-        return sl_fail(st, SL_ERR_USAGE, "", "no write transaction is open; begin one first");
+        return sl_fail(st, SL_ERR_USAGE, "", "no write is open; realm:write opens one");
     if (history->state.ident == 0)
         return sl_fail(st, SL_ERR_USAGE, "",
                        "the server has given this file no ident yet; wait for the first connection "

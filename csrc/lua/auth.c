@@ -49,7 +49,9 @@ static int key_alg(lua_State *L) {
 
 /* key{alg=, kid=, secret= | pem= | jwk=} -> key, or nil, message, code. */
 static int make_key(lua_State *L) {
+    static const char *const known[] = {"alg", "kid", "secret", "pem", "jwk", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
+    sl_lua_check_options(L, 1, known);
     sl_str kid = sl_lua_option_str(L, 1, "kid", ""), alg_name = sl_lua_option_str(L, 1, "alg", "");
     sl_str secret = sl_lua_option_str(L, 1, "secret", "");
     sl_str pem = sl_lua_option_str(L, 1, "pem", ""), jwk = sl_lua_option_str(L, 1, "jwk", "");
@@ -143,11 +145,13 @@ static size_t read_audiences(lua_State *L, int index, sl_str out[MAX_AUDIENCES])
 
 /* verify(token, {key, ...}, {now=, leeway=, audience=, issuer=}) -> claims */
 static int verify(lua_State *L) {
+    static const char *const known[] = {"now", "leeway", "audience", "issuer", NULL};
     const sl_auth_key *keys[MAX_KEYS];
     sl_str audiences[MAX_AUDIENCES];
     sl_str token = sl_lua_check_str(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     luaL_checktype(L, 3, LUA_TTABLE);
+    sl_lua_check_options(L, 3, known);
     size_t count = lua_rawlen(L, 2);
     if (count > MAX_KEYS) return luaL_error(L, "at most %d keys", (int)MAX_KEYS);
     for (size_t i = 0; i < count; i++) {
@@ -182,7 +186,9 @@ static int decode(lua_State *L) {
 /* ---- passwords and digests ------------------------------------------------------------------- */
 
 sl_scrypt_cost sl_lua_check_cost(lua_State *L, int index) {
+    static const char *const known[] = {"log_n", "r", "p", NULL};
     sl_scrypt_cost cost = SL_SCRYPT_DEFAULT;
+    sl_lua_check_options(L, index, known);
     cost.log_n = (uint8_t)sl_lua_option_int(L, index, "log_n", 10, 20, cost.log_n);
     cost.r = (uint8_t)sl_lua_option_int(L, index, "r", 1, 32, cost.r);
     cost.p = (uint8_t)sl_lua_option_int(L, index, "p", 1, 16, cost.p);

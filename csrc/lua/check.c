@@ -1,5 +1,7 @@
 #include "lua/check.h"
 
+#include "base/nearest.h"
+
 #include "lua/value.h"
 
 #include <stdio.h>
@@ -32,7 +34,7 @@ int sl_lua_fail(lua_State *L, const sl_status *st) {
 }
 
 int sl_lua_raise(lua_State *L, const sl_status *st) {
-    luaL_where(L, 1);
+    sl_lua_where(L);
     push_message(L, st);
     lua_concat(L, 2);
     return lua_error(L);
@@ -155,6 +157,28 @@ double sl_lua_option_number(lua_State *L, int index, const char *name, double fa
     double value = lua_tonumber(L, -1);
     lua_pop(L, 1);
     return value;
+}
+
+static bool is_among(const char *name, const char *const *names) {
+    for (; *names; names++)
+        if (strcmp(name, *names) == 0) return true;
+    return false;
+}
+
+void sl_lua_check_options(lua_State *L, int index, const char *const *names) {
+    if (!lua_istable(L, index)) return;
+    index = lua_absindex(L, index);
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+        if (name && is_among(name, names)) continue;
+        sl_nearest found = {.wanted = sl_str_c(name ? name : "")};
+        for (const char *const *each = names; *each; each++)
+            sl_nearest_try(&found, sl_str_c(*each));
+        name = luaL_tolstring(L, -2, NULL);
+        if (found.best.size)
+            luaL_error(L, "unknown option '%s'; did you mean '%s'?", name, found.best.data);
+        luaL_error(L, "unknown option '%s'", name);
+    }
 }
 
 bool sl_lua_option_function(lua_State *L, int index, const char *name) {

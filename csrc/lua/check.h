@@ -45,6 +45,9 @@ int64_t sl_lua_option_int(lua_State *L, int index, const char *name, int64_t min
                           int64_t fallback);
 bool sl_lua_option_bool(lua_State *L, int index, const char *name, bool fallback);
 double sl_lua_option_number(lua_State *L, int index, const char *name, double fallback);
+/* Raises for a field of the option table at `index` (if there is one) that is none of `names`, a
+ * list that ends with NULL: "unknown option 'tiemout'; did you mean 'timeout'?" */
+void sl_lua_check_options(lua_State *L, int index, const char *const *names);
 /* Pushes the field `name`, which must be a function, or nil when absent; returns whether it is
  * there. */
 bool sl_lua_option_function(lua_State *L, int index, const char *name);

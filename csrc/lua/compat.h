@@ -40,4 +40,13 @@ void sl_compat_rawsetp(lua_State *L, int index, const void *key);
 #define lua_rawsetp    sl_compat_rawsetp
 #endif
 
+/* Errors name the line of the program that made the mistake (where.c), through any number of our
+ * own functions between it and the check. */
+int sl_lua_error(lua_State *L, const char *format, ...);
+int sl_lua_arg_error(lua_State *L, int index, const char *text);
+/* Pushes "file:line: " of that line, or "". */
+void sl_lua_where(lua_State *L);
+#define luaL_error    sl_lua_error
+#define luaL_argerror sl_lua_arg_error
+
 #endif

@@ -22,6 +22,7 @@ static const luaL_Reg parts[] = {
 int luaopen_syncline_core(lua_State *L) {
     lua_newtable(L);
     sl_lua_open_value(L);
+    sl_lua_open_where(L);
     for (const luaL_Reg *part = parts; part->name; part++) {
         lua_pushcfunction(L, part->func);
         lua_call(L, 0, 1);

@@ -19,5 +19,7 @@ int sl_lua_open_server(lua_State *L);
 int sl_lua_open_sim(lua_State *L);
 int sl_lua_open_store(lua_State *L);
 int sl_lua_open_transform(lua_State *L);
+/* Puts its functions into the table at the top. */
+void sl_lua_open_where(lua_State *L);
 
 #endif

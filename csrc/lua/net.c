@@ -25,11 +25,13 @@ sl_tls_min sl_lua_check_tls_min(lua_State *L, int table) {
 }
 
 void sl_lua_check_tls_client(lua_State *L, int options, sl_tls_client *tls) {
+    static const char *const known[] = {"ca", "min", "verify", NULL};
     lua_getfield(L, options, "tls"); /* stays on the stack: the strings are borrowed */
     *tls = (sl_tls_client){0};
     if (!lua_toboolean(L, -1)) return;
     if (!lua_istable(L, -1)) luaL_error(L, "option 'tls': table expected");
     int table = lua_gettop(L);
+    sl_lua_check_options(L, table, known);
     tls->ca_file = sl_lua_option_str(L, table, "ca", NULL).data;
     tls->no_verify = !sl_lua_option_bool(L, table, "verify", true);
     tls->min = sl_lua_check_tls_min(L, table);
@@ -173,11 +175,14 @@ static void call_end(sl_lua_child *child) {
  * public_only=, on_done=} */
 int sl_lua_loop_request(lua_State *L) {
     static const char *const names[] = {"on_done", NULL};
+    static const char *const known[] = {"url",     "method",   "headers",     "body",    "tls",
+                                        "timeout", "max_body", "public_only", "on_done", NULL};
     sl_lua_loop *l = sl_lua_check(L, 1, &sl_lua_loop_type);
     sl_status st = SL_STATUS_INIT;
     sl_http_call_options options = {0};
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
+    sl_lua_check_options(L, 2, known);
     options.url = sl_lua_option_str(L, 2, "url", NULL).data;
     if (!options.url) return luaL_error(L, "option 'url' is missing");
     options.method = sl_lua_option_str(L, 2, "method", "GET").data;

@@ -1,6 +1,7 @@
 /* object.c - objects as Lua sees them: properties by name, methods beside them. */
 #include "lua/realm.h"
 #include "lua/value.h"
+#include "realm/missing.h"
 
 /* The class of an object proxy; raises if the realm has it no more. */
 static const sl_class *class_of(lua_State *L, const sl_lua_place *self) {
@@ -15,10 +16,13 @@ static const sl_property *property_of(const sl_class *cls, sl_str name, bool *is
     return *is_key ? NULL : sl_class_find(cls, name);
 }
 
+/* The name is argument 2. */
 static int no_property(lua_State *L, const sl_class *cls) {
-    lua_pushlstring(L, cls->name.data, cls->name.size);
-    return luaL_error(L, "class %s has no property '%s'", lua_tostring(L, -1),
-                      luaL_tolstring(L, 2, NULL));
+    sl_status st = SL_STATUS_INIT;
+    size_t size;
+    const char *name = luaL_tolstring(L, 2, &size);
+    sl_no_property(cls, sl_str_of(name, size), &st);
+    return sl_lua_raise(L, &st);
 }
 
 static int is_gone(lua_State *L) {

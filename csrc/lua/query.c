@@ -86,7 +86,7 @@ static sl_query *read_query(lua_State *L, const sl_lua_realm *owner) {
     sl_arena_init(&box->arena, NULL);
     sl_query *query = &box->query;
     const sl_class *cls = sl_realm_class(owner->realm, name);
-    if (!cls) luaL_error(L, "there is no class '%s'", name.data);
+    if (!cls) sl_lua_no_class(L, owner, name);
     query->class_name = cls->name;
     query->condition_count = length(L, 3);
     sl_condition *conditions = take(L, box, query->condition_count, sizeof *conditions);

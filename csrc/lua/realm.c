@@ -4,6 +4,7 @@
 #include "lua/value.h"
 #include "net/system_env.h"
 #include "realm/change.h"
+#include "realm/missing.h"
 #include "realm/state.h"
 #include "store/memory_store.h"
 #include "store/sqlite_store.h"
@@ -216,12 +217,16 @@ static int realm_erase_property(lua_State *L) {
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
+int sl_lua_no_class(lua_State *L, const sl_lua_realm *realm, sl_str name) {
+    sl_status st = SL_STATUS_INIT;
+    sl_no_class(sl_realm_schema(realm->realm), name, &st);
+    return sl_lua_raise(L, &st);
+}
+
 static const sl_class *check_class(lua_State *L, const sl_lua_realm *self, int index) {
-    const sl_class *cls = sl_realm_class(self->realm, sl_lua_check_str(L, index));
-    if (!cls) {
-        const char *text = lua_pushfstring(L, "there is no class '%s'", lua_tostring(L, index));
-        luaL_argerror(L, index, text);
-    }
+    sl_str name = sl_lua_check_str(L, index);
+    const sl_class *cls = sl_realm_class(self->realm, name);
+    if (!cls) sl_lua_no_class(L, self, name);
     return cls;
 }
 

@@ -44,6 +44,8 @@ bool sl_lua_realm_install(sl_lua_realm *realm, const char *path, bool fast_commi
 /* After the history changed the realm from outside Lua's writes (integration of a download, new
  * ident): makes key caches stale. */
 void sl_lua_realm_touched(sl_lua_realm *realm);
+/* Raises: the realm has no such class. Does not return. */
+int sl_lua_no_class(lua_State *L, const sl_lua_realm *realm, sl_str name);
 /* Pushes the changes of the open or last transaction, or nil if it touched no object:
  * { [class] = { inserted = {key, ...}, modified = {{key = key, properties = {name, ...}}, ...},
  *   deleted = {key, ...} } }, and a boolean, whether the schema changed. */

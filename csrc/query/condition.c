@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "realm/missing.h"
 #include "value/decimal.h"
 
 /* --- names --- */
@@ -124,6 +125,15 @@ static bool refuse(const sl_class *cls, const sl_condition *condition, const cha
                    name.data, what);
 }
 
+static bool refuse_name(const sl_class *cls, const sl_condition *condition, sl_status *st) {
+    char what[128];
+    sl_str meant = sl_class_nearest(cls, condition->property);
+    snprintf(what, sizeof what, "there is no such property%s%.*s%s",
+             meant.size ? "; did you mean '" : "", (int)meant.size, meant.data,
+             meant.size ? "'?" : "");
+    return refuse(cls, condition, what, st);
+}
+
 static bool refuse_test(const sl_class *cls, const sl_condition *condition, const char *format,
                         const char *type, sl_status *st) {
     char what[160];
@@ -170,7 +180,7 @@ bool sl_condition_check(const sl_class *cls, const sl_condition *condition, sl_s
     if (cls->has_key && sl_str_eq(cls->key_name, condition->property))
         return check_values(cls, condition, NULL, cls->key_type, st);
     const sl_property *property = sl_class_find(cls, condition->property);
-    if (!property) return refuse(cls, condition, "there is no such property", st);
+    if (!property) return refuse_name(cls, condition, st);
     if (property->collection != SL_SINGLE)
         return refuse(cls, condition, "a collection has no single value; use filter", st);
     if (property->embedded)

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "query/plan.h"
+#include "realm/missing.h"
 #include "realm/read.h"
 
 /* --- rows that were found --- */
@@ -191,10 +192,7 @@ static bool check_order(const sl_class *cls, const sl_order *order, sl_status *s
     const sl_property *property = NULL;
     if (!cls->has_key || !sl_str_eq(cls->key_name, name)) {
         property = sl_class_find(cls, name);
-        if (!property)
-            return sl_fail(st, SL_ERR_USAGE, "QUERY", "class %.*s has no property '%.*s'",
-                           (int)cls->name.size, cls->name.data,
-                           name.size > 60 ? 60 : (int)name.size, name.data);
+        if (!property) return sl_no_property(cls, name, st);
     }
     if (!property || (property->collection == SL_SINGLE && property->type != SL_TYPE_LINK))
         return true;
@@ -206,10 +204,7 @@ static bool check_order(const sl_class *cls, const sl_order *order, sl_status *s
 
 bool sl_query_check(const sl_realm *realm, const sl_query *query, sl_status *st) {
     const sl_class *cls = sl_realm_class(realm, query->class_name);
-    if (!cls)
-        return sl_fail(st, SL_ERR_USAGE, "QUERY", "there is no class '%.*s'",
-                       query->class_name.size > 60 ? 60 : (int)query->class_name.size,
-                       query->class_name.data);
+    if (!cls) return sl_no_class(sl_realm_schema(realm), query->class_name, st);
     for (uint32_t i = 0; i < query->condition_count; i++)
         if (!sl_condition_check(cls, &query->conditions[i], st)) return false;
     for (uint32_t i = 0; i < query->order_count; i++)

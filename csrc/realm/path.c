@@ -1,5 +1,7 @@
 #include "realm/path.h"
 
+#include "realm/missing.h"
+
 static bool bad(sl_status *st, const char *id, const char *what, sl_str name) {
     return sl_fail(st, SL_ERR_CHANGESET, id, "%s: \"%.*s\"", what, sl_shown(name), name.data);
 }
@@ -12,8 +14,9 @@ bool sl_path_property(const sl_class *cls, sl_str name, uint32_t *index, sl_stat
     }
     if (cls->has_key && sl_str_eq(cls->key_name, name))
         return bad(st, "A-PATH", "the key property cannot be changed", name);
-    return sl_fail(st, SL_ERR_CHANGESET, "A-NOFIELD", "class \"%.*s\" has no property \"%.*s\"",
-                   sl_shown(cls->name), cls->name.data, sl_shown(name), name.data);
+    sl_no_property(cls, name, st);
+    if (st) st->cls = SL_ERR_CHANGESET;
+    return false;
 }
 
 /* The walk: where it stands and what is still to go. */

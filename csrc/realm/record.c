@@ -8,8 +8,9 @@ bool sl_realm_begin_write(sl_realm *realm, sl_changeset *cs, uint64_t file_ident
 }
 
 bool sl_record_ready(const sl_realm *realm, sl_status *st) {
-    return realm->open ||
-           sl_fail(st, SL_ERR_USAGE, "", "no write transaction is open: begin one first");
+    return realm->open || sl_fail(st, SL_ERR_USAGE, "",
+                                  "nothing can be changed outside of a write: do it inside "
+                                  "realm:write(function() ... end)");
 }
 
 static bool too_deep(sl_status *st) {

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "realm/missing.h"
 #include "realm/record_internal.h"
 #include "realm/scan.h"
 
@@ -20,7 +21,7 @@ bool sl_record_add_property(sl_realm *realm, sl_str class_name, const sl_propert
     bool exists;
     if (!sl_record_ready(realm, st)) return false;
     sl_class *cls = sl_schema_find(&realm->schema, class_name);
-    if (!cls) return sl_usage_class(class_name, st);
+    if (!cls) return sl_no_class(&realm->schema, class_name, st);
     sl_property wanted = *definition;
     if (wanted.type != SL_TYPE_LINK) wanted.target = SL_STR("");
     if (!sl_check_add_property(realm, cls, &wanted, SL_TYPE_STRING, &exists, &cause))
@@ -35,7 +36,7 @@ bool sl_record_erase_property(sl_realm *realm, sl_str class_name, sl_str propert
     uint32_t index;
     if (!sl_record_ready(realm, st)) return false;
     sl_class *cls = sl_schema_find(&realm->schema, class_name);
-    if (!cls) return sl_usage_class(class_name, st);
+    if (!cls) return sl_no_class(&realm->schema, class_name, st);
     if (!sl_check_erase_property(cls, property, &index, &cause)) return sl_usage(st, &cause);
     return sl_emit_erase_column(realm, class_name, property, st) &&
            sl_realm_erase_property(realm, cls, index, st);
@@ -45,7 +46,7 @@ bool sl_record_erase_class(sl_realm *realm, sl_str class_name, sl_status *st) {
     sl_status cause = SL_STATUS_INIT;
     if (!sl_record_ready(realm, st)) return false;
     sl_class *cls = sl_schema_find(&realm->schema, class_name);
-    if (!cls) return sl_usage_class(class_name, st);
+    if (!cls) return sl_no_class(&realm->schema, class_name, st);
     if (!sl_check_erase_class(realm, cls, &cause)) return sl_usage(st, &cause);
     return sl_emit_erase_table(realm, class_name, st) && sl_realm_erase_class(realm, cls, st);
 }

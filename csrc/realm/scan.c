@@ -2,19 +2,15 @@
 
 #include <stdlib.h>
 
+#include "realm/missing.h"
 #include "realm/path.h"
 #include "realm/read.h"
-
-bool sl_usage_class(sl_str name, sl_status *st) {
-    return sl_fail(st, SL_ERR_USAGE, "A-NOCLASS", "class \"%.*s\" does not exist",
-                   name.size > 60 ? 60 : (int)name.size, name.data);
-}
 
 bool sl_realm_find_table(sl_realm *realm, sl_str name, sl_table **table, sl_status *st) {
     bool missing;
     *table = sl_realm_table_named(realm, name, &missing);
     if (*table) return true;
-    return missing ? sl_usage_class(name, st) : sl_fail_memory(st);
+    return missing ? sl_no_class(&realm->schema, name, st) : sl_fail_memory(st);
 }
 
 /* Whether the source may hold objects of the class that memory does not know. */

@@ -4,8 +4,6 @@
 
 #include "realm/internal.h"
 
-/* Fails with SL_ERR_USAGE: there is no such class. */
-bool sl_usage_class(sl_str name, sl_status *st);
 /* The table of the class, or SL_ERR_USAGE. */
 bool sl_realm_find_table(sl_realm *realm, sl_str name, sl_table **table, sl_status *st);
 /* All keys of a class in the order of sl_key_cmp. *keys is owned by the caller (sl_delete with the

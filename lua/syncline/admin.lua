@@ -1,5 +1,6 @@
 -- Apps and users of a server, for its operator: asks the server if it runs, else opens its files.
 
+local check = require("syncline.check")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
 local loop = require("syncline.loop")
@@ -117,7 +118,7 @@ end
 ---@return string|nil message
 ---@return string|number|nil code
 function Admin.open(storage, config)
-    if type(storage) ~= "string" then error("admin: a storage folder expected", 2) end
+    check.argument("admin.open, the storage folder", storage, "string")
     local remote = find_server(storage)
     if remote then return setmetatable({ running = true, target = remote }, Admin) end
     local opened, target, code = open_files(storage, config)

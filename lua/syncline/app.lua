@@ -2,6 +2,7 @@
 
 local assign = require("syncline.assign")
 local auth = require("syncline.auth")
+local check = require("syncline.check")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
 local loop = require("syncline.loop")
@@ -21,6 +22,11 @@ local User = {}
 User.__index = User
 
 local API = "/api/client/v2.0"
+
+local OPTIONS = { id = "string", base_url = "string", tls = "table", path = "string", timeout = "number" }
+local TLS = { ca = "string", min = "string", verify = "boolean" }
+local INSTEAD = { ca_file = "tls = { ca = FILE }", verify = "tls = { verify = false }", url = "base_url = \"https://host:port\"",
+    app_id = "id = ID", name = "id = ID" }
 
 -- Provider as people write it, its name in paths, and the body of a login from the credentials.
 local PROVIDERS = {
@@ -114,9 +120,10 @@ end
 ---@return syncline.App|nil app
 ---@return string|nil message
 function App.new(options)
-    if type(options) ~= "table" or type(options.id) ~= "string" or type(options.base_url) ~= "string" then
-        error("app: a table with 'id' and 'base_url' expected", 2)
-    end
+    check.options("syncline.app", options, OPTIONS, INSTEAD)
+    check.optional("syncline.app, tls", options.tls, TLS, { ca_file = "ca = FILE", tls_min = "min = \"1.2\"" })
+    if not options.id then check.fail("syncline.app: 'id' is missing, the id of the app on the server (often \"default\")") end
+    if not options.base_url then check.fail("syncline.app: 'base_url' is missing: \"https://host:port\" of the server") end
     local self = setmetatable({
         id = options.id, base_url = (options.base_url:gsub("/+$", "")), tls = options.tls, path = options.path,
         timeout = options.timeout or 30, users = {},

@@ -2,6 +2,7 @@
 -- and new objects on the way. The core writes plain values itself and calls these functions for the
 -- rest. Orders of writes follow what SDKs record (protocol/2-changeset.md, 12.5 and 12.6).
 
+local check = require("syncline.check")
 local core = require("syncline.core")
 
 local assign = {}
@@ -34,10 +35,10 @@ local function elements(value, what)
         for _, element in value:each() do out[#out + 1] = element end
         return out
     end
-    if type(value) ~= "table" then error(("%s: a table expected, got %s"):format(what, type(value)), 0) end
+    if type(value) ~= "table" then check.fail("%s: a table expected, got %s", what, type(value)) end
     for key in pairs(value) do
         if type(key) ~= "number" then
-            error(("%s: a list of values expected, got a table with the key '%s'"):format(what, tostring(key)), 0)
+            check.fail("%s: a list of values expected, got a table with the key '%s'", what, tostring(key))
         end
     end
     return value
@@ -49,9 +50,9 @@ local function entries(value, what)
         for key, element in value:each() do out[key] = element end
         return out
     end
-    if type(value) ~= "table" then error(("%s: a table expected, got %s"):format(what, type(value)), 0) end
+    if type(value) ~= "table" then check.fail("%s: a table expected, got %s", what, type(value)) end
     for key in pairs(value) do
-        if type(key) ~= "string" then error(("%s: keys must be strings"):format(what), 0) end
+        if type(key) ~= "string" then check.fail("%s: keys must be strings, got a %s", what, type(key)) end
     end
     return value
 end
@@ -100,7 +101,7 @@ local function store(realm, element, value, policy, make, put)
         return fill_dictionary(realm, dictionary, { type = "mixed" }, value, policy)
     end
     if not is_plain(value) then
-        error(("a %s expected, got %s"):format(element.type, is_proxy(value) or type(value)), 0)
+        check.fail("%s expected, got a %s", element.type, is_proxy(value) or type(value))
     end
     return put(value)
 end
@@ -116,7 +117,7 @@ end
 
 local function insert(realm, list, element, position, value, policy)
     if element.embedded and is_null(value) then
-        error(("%s: a list of embedded objects holds no null"):format(tostring(list)), 0)
+        check.fail("%s: a list of embedded objects holds no null", tostring(list))
     end
     if not element.embedded and is_plain(value) then return list:insert(position, value) end
     store(realm, element, value, policy, function(kind)
@@ -226,11 +227,14 @@ function fill_object(realm, object, class_name, values, is_new, policy)
     local class = realm:present_classes()[class_name]
     if is_proxy(values) then values = assign.to_table(values) end
     if type(values) ~= "table" then
-        error(("class %s: a table of values expected, got %s"):format(class_name, type(values)), 0)
+        check.fail("%s: a table of values expected, got a %s", class_name, type(values))
     end
     for name in pairs(values) do
         if not class.by_name[name] and not (class.key and class.key.name == name) then
-            error(("class %s has no property '%s'"):format(class_name, tostring(name)), 0)
+            local names = { [class.key and class.key.name or ""] = true }
+            for known in pairs(class.by_name) do names[known] = true end
+            names[""] = nil
+            check.fail("%s has no property '%s'%s", class_name, tostring(name), check.hint(name, names))
         end
     end
     for _, property in ipairs(class.properties) do
@@ -254,7 +258,7 @@ function assign.key(class, values)
     local key = values[class.key.name]
     if key == nil then key = default_of(class.key) end
     if key == nil and not class.key.nullable then
-        error(("class %s: the primary key '%s' is missing"):format(class.name, class.key.name), 0)
+        check.fail("%s: the primary key '%s' is missing among the values", class.name, class.key.name)
     end
     return key
 end

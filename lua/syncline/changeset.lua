@@ -5,6 +5,7 @@
 --- value = { int = 42 }, default = false }`.
 --- Integers are Lua integers, decimal text is taken too; null is `syncline.null`.
 
+local check = require("syncline.check")
 local core = require("syncline.core").changeset
 
 local changeset = {}
@@ -16,6 +17,7 @@ local changeset = {}
 ---@return string|nil message what is wrong and at which byte
 ---@return string|nil code short name of the failed check, such as `"P-EOF"`
 function changeset.parse(bytes, options)
+    check.optional("changeset.parse", options, { raw = "boolean" })
     return core.parse(bytes, options)
 end
 
@@ -24,6 +26,7 @@ end
 ---@param options { upfront: boolean|nil }|nil `upfront`: all strings first, as a server writes them
 ---@return string bytes
 function changeset.encode(instructions, options)
+    check.optional("changeset.encode", options, { upfront = "boolean" })
     return core.encode(instructions, options)
 end
 
@@ -34,6 +37,7 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function changeset.from_json(text, options)
+    check.optional("changeset.from_json", options, { upfront = "boolean" })
     return core.from_json(text, options)
 end
 
@@ -44,6 +48,7 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function changeset.print(bytes, options)
+    check.optional("changeset.print", options, { format = "string", raw = "boolean" })
     return core.print(bytes, options)
 end
 

@@ -1,5 +1,6 @@
 -- Synchronisation of realms: connections to servers, shared by the realms of one user.
 
+local check = require("syncline.check")
 local core = require("syncline.core")
 local loop = require("syncline.loop")
 local reset = require("syncline.reset")
@@ -259,17 +260,39 @@ local function split_url(url)
     local scheme, host, path = url:match("^(%w+)://([^/?#]+)(/?[^?#]*)")
     local schemes = { ws = "ws", wss = "wss", http = "ws", https = "wss", realm = "ws", realms = "wss" }
     if not scheme or not schemes[scheme] then
-        error(("sync: '%s' is no URL of a sync server (wss://host:port)"):format(tostring(url)), 0)
+        check.fail("sync: '%s' is no URL of a sync server (wss://host:port)", tostring(url))
     end
     return schemes[scheme] .. "://" .. host, path
 end
 
+local OPTIONS = {
+    url = "string", app_id = "string", token = "string|function", user = "table", partition = "any",
+    tls = "table", ca_file = "string", tls_min = "string", verify = "boolean", headers = "table",
+    connect_timeout = "number", ping_period = "number", pong_timeout = "number", min_version = "number",
+    max_version = "number", on_error = "function", on_state = "function", on_connection_state = "function",
+    on_log = "function", client_reset = "string|table", paused = "boolean", upload = "boolean",
+    upload_delay = "boolean", subserver = "boolean", state_transfer = "boolean",
+}
+local INSTEAD = { ca = "ca_file = FILE", app = "app_id = ID", base_url = "url = \"wss://host:port\"",
+    access_token = "token = ...", path = "'path' beside 'sync'", schema = "'schema' beside 'sync'" }
+local TLS = { ca = "string", min = "string", verify = "boolean" }
+
+---Raises an error for tables of TLS options that hold what they must not.
+---@param what string
+---@param tls any
+function client.check_tls(what, tls)
+    check.optional(what .. ", tls", tls, TLS, { ca_file = "ca = FILE", tls_min = "min = \"1.2\"" })
+end
+
 local function check_options(options)
-    if type(options) ~= "table" then error("sync: a table of options expected, got " .. type(options), 0) end
-    if options.user == nil and type(options.url) ~= "string" then
-        error("sync: 'url' of the server, or a 'user' who logged in, expected", 0)
+    check.options("sync", options, OPTIONS, INSTEAD)
+    client.check_tls("sync", options.tls)
+    if options.user == nil and options.url == nil then
+        check.fail("sync: a 'user' who logged in (app:log_in), or the 'url' of a server, is missing")
     end
-    if options.partition == nil then error("sync: 'partition' is missing (syncline.null is a partition, too)", 0) end
+    if options.partition == nil then
+        check.fail("sync: 'partition' is missing, the value that names the realm on the server (syncline.null is one, too)")
+    end
 end
 
 local function complete_path(path, app_id)

@@ -1,12 +1,15 @@
 -- Log lines: plain text for people, JSON lines for machines. Facts whose name says that they are
 -- secret never get into a line, whoever passes them.
 
+local check = require("syncline.check")
 local json = require("syncline.core").json
 
 local log = {}
 log.__index = log
 
 local LEVELS = { debug = 1, info = 2, notice = 3, warning = 4, error = 5, off = 6 }
+local FORMATS = { plain = true, json = true }
+local OPTIONS = { format = "string", level = "string", file = "string" }
 local SECRET = { token = true, access_token = true, refresh_token = true, password = true, secret = true, key = true,
     authorization = true, baas_at = true, link = true, token_id = true }
 
@@ -19,11 +22,10 @@ local SECRET = { token = true, access_token = true, refresh_token = true, passwo
 ---@return table|nil log, string|nil message
 function log.new(options)
     options = options or {}
+    check.options("log", options, OPTIONS)
     local format, level = options.format or "plain", options.level or "info"
-    if format ~= "plain" and format ~= "json" then error("log.format: \"plain\" or \"json\" expected", 0) end
-    if not LEVELS[level] then
-        error(("log.level: '%s' is none of debug, info, notice, warning, error, off"):format(tostring(level)), 0)
-    end
+    check.one_of("log: option 'format'", format, FORMATS)
+    check.one_of("log: option 'level'", level, LEVELS)
     local out = io.stderr
     if options.file then
         local file, message = io.open(options.file, "a")

@@ -1,6 +1,7 @@
 -- Opening a realm whose content is still on the server: what is there now arrives as a whole where the
 -- server can do that, and as history otherwise; then comes what changed meanwhile.
 
+local check = require("syncline.check")
 local loop = require("syncline.loop")
 
 ---@class syncline.OpenTask
@@ -109,17 +110,16 @@ end
 
 local open_async = {}
 
+local OPTIONS = { path = "string", schema = "table", sync = "table", fast_commits = "boolean", strict_ids = "boolean",
+    on_progress = "function", on_done = "function", timeout = "number" }
+
 ---See `syncline.open_async`. `open` opens the realm with the options given to it.
 ---@param open fun(options: table): syncline.Realm|nil, string|nil, any
 ---@param options table
 function open_async.run(open, options)
-    if type(options) ~= "table" or type(options.sync) ~= "table" then
-        error("open_async: a table of options with 'sync' expected", 3)
-    end
-    for _, name in ipairs({ "on_progress", "on_done" }) do
-        if options[name] ~= nil and type(options[name]) ~= "function" then
-            error(("open_async: '%s' is no function"):format(name), 3)
-        end
+    check.options("syncline.open_async", options, OPTIONS)
+    if not options.sync then
+        check.fail("syncline.open_async: 'sync' is missing: it receives a realm from a server; syncline.open opens a file")
     end
     local sync = {}
     for name, value in pairs(options.sync) do sync[name] = value end

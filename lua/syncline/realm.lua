@@ -2,6 +2,7 @@
 
 local core = require("syncline.core")
 local assign = require("syncline.assign")
+local check = require("syncline.check")
 local results = require("syncline.results")
 local schema = require("syncline.schema")
 local transact = require("syncline.transact")
@@ -28,6 +29,11 @@ local function is_error_object(value)
 end
 
 -- ---- opening ----------------------------------------------------------------------------------------
+
+local OPTIONS = { path = "string", schema = "table", sync = "table", fast_commits = "boolean", local_only = "boolean",
+    strict_ids = "boolean", timeout = "number", on_progress = "function" } -- the last two are open_async's
+local INSTEAD = { partition = "sync = { partition = ... }", user = "sync = { user = ... }", url = "sync = { url = ... }",
+    in_memory = "path = \":memory:\"", file = "path = FILE", on_done = "syncline.open_async{ on_done = ... }" }
 
 local function refresh_classes(self)
     self.classes = schema.index(self.handle:schema(), self.declared)
@@ -58,16 +64,17 @@ end
 ---are left alone; without it the file's own schema is used); `sync` (see `syncline.client`);
 ---`fast_commits` (commits are made durable in groups, at the latest before they are uploaded); `local_only`
 ---(the realm will never be synchronised: no history of its changes is kept, now and for ever. Without it a realm
----may be opened with `sync` later, and its content is uploaded then).
+---may be opened with `sync` later, and its content is uploaded then). The options of `syncline.open_async` for waiting are
+---taken and mean nothing here. An unknown option is an error.
 ---@param options table
 ---@return syncline.Realm|nil realm
 ---@return string|nil message
 ---@return string|number|nil code
 function Realm.open(options)
     if type(options) == "string" then options = { path = options } end
-    if type(options) ~= "table" then error("a table of options expected, got " .. type(options), 2) end
+    check.options("syncline.open", options, OPTIONS, INSTEAD)
     local path = options.path or ":memory:"
-    if options.local_only and options.sync then error("a realm that is local_only cannot have sync", 2) end
+    if options.local_only and options.sync then check.fail("syncline.open: a realm with 'local_only' cannot have 'sync'") end
     local handle, message, code = core.realm.open({
         path = path, fast_commits = options.fast_commits, local_only = options.local_only,
     })
@@ -191,7 +198,7 @@ end
 ---@return any ... results of `fn`, or message and code
 function Realm:write_as(author, fn, ...)
     local handle = self.handle
-    if handle:writing() then error("a write is open already; writes do not nest", 2) end
+    if handle:writing() then check.fail("realm:write: a write is open already; writes do not nest") end
     local began, message, code = handle:begin(author)
     if not began then return nil, message, code end
     local ok, out, failure = Realm._attempt(self, fn, ...)
@@ -244,7 +251,7 @@ end
 
 ---Inside a write: gives it up. Everything is rolled back, and `realm:write` returns nil.
 function Realm:cancel()
-    if not self.handle:writing() then error("no write is open", 2) end
+    if not self.handle:writing() then check.fail("realm:cancel: no write is open; it belongs inside realm:write") end
     error(CANCELLED, 0)
 end
 
@@ -259,10 +266,14 @@ function Realm:present_classes()
     return self.classes
 end
 
-local function class_of(self, name, level)
-    local class = self:present_classes()[name]
-    if not class then error(("there is no class '%s'"):format(tostring(name)), level + 1) end
-    return class
+local function class_of(self, name)
+    local classes = self:present_classes()
+    local class = classes[name]
+    if class then return class end
+    if next(classes) == nil then
+        check.fail("there is no class '%s': the realm has none yet; give syncline.open a 'schema'", tostring(name))
+    end
+    check.fail("there is no class '%s'%s", tostring(name), check.hint(name, classes))
 end
 
 ---Creates an object. `values` may hold tables for embedded objects, collections and linked objects.
@@ -275,16 +286,19 @@ end
 ---@return syncline.Object
 function Realm:create(class_name, values, policy)
     values = values or {}
-    local class = class_of(self, class_name, 2)
+    check.argument("realm:create, values", values, "table|userdata")
+    local class = class_of(self, class_name)
     if class.kind == "embedded" then
-        error(("class %s is embedded: its objects are made where they are put"):format(class_name), 2)
+        check.fail("realm:create: %s is embedded: its objects are made by assigning a table of values to the property " ..
+            "that holds them", class_name)
     end
     if policy ~= nil and policy ~= "all" and policy ~= "modified" then
-        error("policy must be nil, \"all\" or \"modified\"", 2)
+        check.fail("realm:create: the policy is nil, \"all\" or \"modified\", not '%s'", tostring(policy))
     end
     local key = assign.key(class, values)
     if key ~= nil and class.key and policy == nil and self.handle:object(class_name, key) then
-        error(("class %s has an object with the key %s already"):format(class_name, tostring(key)), 2)
+        check.fail("realm:create: %s has an object with the key %s already; the policy \"modified\" or \"all\" updates it",
+            class_name, tostring(key))
     end
     local object, is_new = self.handle:create(class_name, key)
     return assign.fill_object(self, object, class_name, values, is_new, policy)
@@ -330,7 +344,7 @@ end
 ---@param class_name string
 ---@return syncline.Results
 function Realm:objects(class_name)
-    class_of(self, class_name, 2)
+    class_of(self, class_name)
     return results.new(self, class_name)
 end
 

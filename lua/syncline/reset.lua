@@ -1,6 +1,7 @@
 -- Client reset of a synchronised realm: what happens when the server no longer knows the file, or knows
 -- another history (after a restored backup, say).
 
+local check = require("syncline.check")
 local core = require("syncline.core")
 
 local reset = {}
@@ -13,16 +14,9 @@ local MODES = { manual = true, discard = true, recover = true, recover_or_discar
 ---@return table
 function reset.options(option)
     if type(option) == "string" or option == nil then option = { mode = option } end
-    if type(option) ~= "table" then error("sync: 'client_reset': a mode or a table expected, got " .. type(option), 0) end
+    check.options("sync, client_reset", option, { mode = "string", before = "function", after = "function" })
     local mode = option.mode or "recover_or_discard"
-    if not MODES[mode] then
-        error(("sync: 'client_reset': there is no mode '%s'"):format(tostring(mode)), 0)
-    end
-    for _, name in ipairs({ "before", "after" }) do
-        if option[name] ~= nil and type(option[name]) ~= "function" then
-            error(("sync: 'client_reset': '%s' is no function"):format(name), 0)
-        end
-    end
+    check.one_of("sync, client_reset", mode, MODES)
     return { mode = mode, before = option.before, after = option.after }
 end
 

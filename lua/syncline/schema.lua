@@ -1,13 +1,14 @@
 -- What classes and properties a realm has, written down in Lua. Reads the short forms that people
 -- write, checks them, and gives the normalised form that the core works on.
 
+local check = require("syncline.check")
+
 local schema = {}
 
 local TYPES = {
     int = true, bool = true, string = true, binary = true, timestamp = true, float = true, double = true,
     decimal = true, objectid = true, uuid = true, mixed = true,
 }
-local TYPE_LIST = "int, bool, string, binary, timestamp, float, double, decimal, objectid, uuid, mixed"
 local KEY_TYPES = { int = true, string = true, objectid = true, uuid = true }
 local INDEX_TYPES = { int = true, bool = true, string = true, timestamp = true, objectid = true, uuid = true, mixed = true }
 local COLLECTIONS = { ["[]"] = "list", ["<>"] = "set", ["{}"] = "dictionary" }
@@ -32,13 +33,13 @@ local CLASS_FIELDS = { name = true, primary_key = true, embedded = true, asymmet
 ---@field properties syncline.Property[]
 
 local function fail(format, ...)
-    error("schema: " .. format:format(...), 0)
+    check.fail("schema: " .. format, ...)
 end
 
 local function check_fields(spec, allowed, where)
     for field in pairs(spec) do
         if type(field) == "string" and not allowed[field] then
-            fail("%s: unknown field '%s'", where, field)
+            fail("%s: unknown field '%s'%s", where, field, check.hint(field, allowed))
         end
     end
 end
@@ -153,7 +154,10 @@ local function check_targets(classes, by_name)
             local target = property.target
             local where = ("class %s, property '%s'"):format(class.name, property.name)
             if target and not by_name[target] then
-                fail("%s: there is no type or class '%s' (types: %s)", where, target, TYPE_LIST)
+                local names = {}
+                for name in pairs(TYPES) do names[name] = true end
+                for name in pairs(by_name) do names[name] = true end
+                fail("%s: there is no type or class '%s'%s", where, target, check.hint(target, names))
             end
             if target and by_name[target].kind == "asymmetric" then
                 fail("%s: nothing can link to the asymmetric class '%s'", where, target)

@@ -1,5 +1,6 @@
 -- The session of a synchronised realm: what a program can ask of it and hear from it.
 
+local check = require("syncline.check")
 local core = require("syncline.core")
 local loop = require("syncline.loop")
 local reset = require("syncline.reset")
@@ -65,7 +66,7 @@ function Session:out_of_time(why)
 end
 
 local function wait(self, request_of, timeout)
-    if self.realm:is_writing() then error("a write is open: end it before waiting", 3) end
+    if self.realm:is_writing() then check.fail("a write is open: wait for the server after realm:write") end
     if not self.core then return nil, describe(self.last_error) end
     local request, message, code = self.core[request_of](self.core)
     if not request then return nil, message, code end
@@ -109,7 +110,7 @@ end
 ---@return string|nil message
 ---@return string|number|nil code
 function Session:allocate(timeout)
-    if self.realm:is_writing() then error("a write is open: end it before waiting", 2) end
+    if self.realm:is_writing() then check.fail("a write is open: wait for the server after realm:write") end
     if not self.core then return nil, describe(self.last_error) end
     local request, message, code = self.core:allocate()
     if not request then return nil, message, code end

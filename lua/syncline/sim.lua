@@ -15,6 +15,7 @@
 --- assert(sim:states_equal())
 --- ```
 
+local check = require("syncline.check")
 local core = require("syncline.core")
 local Realm = require("syncline.realm")
 local transact = require("syncline.transact")
@@ -31,8 +32,8 @@ Simulation.__index = Simulation
 local Client = {}
 Client.__index = Client
 
-local OPTIONS = { seed = true, clients = true, schema = true, fast_commits = true, reset = true, log = true,
-    state_transfer = true }
+local OPTIONS = { seed = "number", clients = "number", schema = "table", fast_commits = "boolean", reset = "string",
+    log = "function", state_transfer = "boolean" }
 
 ---Starts a server and clients, which begin to connect.
 ---
@@ -48,9 +49,7 @@ local OPTIONS = { seed = true, clients = true, schema = true, fast_commits = tru
 ---@return string|number|nil code
 function sim.new(options)
     options = options or {}
-    for name in pairs(options) do
-        if not OPTIONS[name] then error(("there is no option '%s'"):format(tostring(name)), 2) end
-    end
+    check.options("sim.new", options, OPTIONS)
     local self = setmetatable({ errors = {}, realms = {}, schema = options.schema, clients = {}, asked = {} }, Simulation)
     local events = {
         log = function(_, seconds, line) options.log(seconds, line) end,
@@ -119,7 +118,7 @@ end
 ---@param number integer
 ---@return syncline.SimulatedClient
 function Simulation:client(number)
-    return self.clients[number] or error(("there is no client %s"):format(tostring(number)), 2)
+    return self.clients[number] or check.fail("sim:client: there is no client %s (there are 1 to %d)", tostring(number), #self.clients)
 end
 
 ---The client's realm, as `syncline.open` gives it; nil while its machine is down. A crash closes it:
@@ -235,6 +234,7 @@ end
 ---@param client integer
 ---@param options table
 function Simulation:set_link(client, options)
+    check.options("sim:set_link", options, { latency = "number", spread = "number", batch = "number", rate = "number" })
     return self.handle:set_link(client, options)
 end
 

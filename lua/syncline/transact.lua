@@ -1,6 +1,7 @@
 -- Serialized transactions: writes on which the server decides. One at a time per session, in the order in
 -- which they were asked for.
 
+local check = require("syncline.check")
 local loop = require("syncline.loop")
 
 local transact = {}
@@ -122,9 +123,10 @@ end
 
 local function start(realm, fn, on_done, options)
     local session = realm.session
-    if type(fn) ~= "function" then error("a function that writes expected, got " .. type(fn), 3) end
+    check.argument("realm:transact", fn, "function")
+    check.optional("realm:transact", options, { timeout = "number" })
     if not session then return run_plainly(realm, fn, on_done) end
-    if not session.transacts then error("in a simulation the client has the method transact", 3) end
+    if not session.transacts then check.fail("realm:transact: in a simulation it is a method of the client: sim:client(n):transact(fn)") end
     local job = { fn = fn, on_done = on_done }
     session.transacts[#session.transacts + 1] = job
     local timeout = options and options.timeout
@@ -143,7 +145,7 @@ end
 ---@param on_done fun(ok: boolean|nil, message: string|nil, code: string|number|nil)
 ---@param options table|nil
 function transact.start(realm, fn, on_done, options)
-    if type(on_done) ~= "function" then error("a function that hears of the outcome expected", 3) end
+    check.argument("realm:transact_async, the function that hears of the outcome", on_done, "function")
     start(realm, fn, function(ok, message, code)
         if code ~= transact.RAISED then return on_done(ok, message, code) end
         on_done(nil, tostring(message), "error")
@@ -158,7 +160,7 @@ end
 ---@return any message
 ---@return any code
 function transact.run(realm, fn, options)
-    if realm:is_writing() then error("a write is open already; writes do not nest", 3) end
+    if realm:is_writing() then check.fail("realm:transact: a write is open already; writes do not nest") end
     local result
     local job, session = start(realm, fn, function(...) result = { ... } end, options)
     if not result then

@@ -4,9 +4,12 @@
 --- `{ changeset = bytes, timestamp = milliseconds since 2015-01-01Z, file = client file ident }`.
 --- Both sides start from the same state. The result may be applied after the other side.
 
+local check = require("syncline.check")
 local core = require("syncline.core").transform
 
 local transform = {}
+
+local OPTIONS = { set_erase = "string", index = "boolean" }
 
 ---@class syncline.transform.Changeset
 ---@field changeset string the bytes
@@ -30,6 +33,7 @@ local transform = {}
 ---@return string|nil message what contradicts what
 ---@return string|nil code short name of the failed check, such as `"S2"` or `"V1"`
 function transform.merge(left, right, options)
+    check.optional("transform.merge", options, OPTIONS)
     return core.merge(left, right, options)
 end
 
@@ -46,6 +50,7 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function transform.explain(left, right, options)
+    check.optional("transform.explain", options, OPTIONS)
     return core.explain(left, right, options)
 end
 

@@ -1,19 +1,15 @@
 -- syncline client: keeps a realm file in step with a server, runs a script on it, watches it.
 
+local check = require("syncline.check")
 local common = require("syncline.cli.common")
 local syncline = require("syncline")
 
-local FIELDS = { path = true, schema = true, sync = true, script = true, watch = true, timeout = true, fast_commits = true,
-    async_open = true }
+local FIELDS = { path = "string", schema = "table", sync = "table", script = "string|function", watch = "boolean",
+    timeout = "number", fast_commits = "boolean", async_open = "boolean" }
 
 local function read_config(given)
     local config = given.config and common.load_config(given.config) or {}
-    for name in pairs(config) do
-        if not FIELDS[name] then
-            common.fail("%s: unknown option '%s' (there are path, schema, sync, script, watch, timeout, fast_commits, async_open)",
-                given.config, tostring(name))
-        end
-    end
+    check.options(given.config or "client", config, FIELDS)
     config.sync = config.sync or {}
     if given.path then config.path = given.path end
     if given.schema then config.schema = common.load_schema(given.schema) end
@@ -105,12 +101,12 @@ return {
         if not ok then common.fail("%s", tostring(realm)) end
         if not realm then common.fail("%s", failure and failure.message or message) end
         local session = realm:sync_session()
-        local function check(done, why)
+        local function expect(done, why)
             if done then return end
             realm:close()
             common.fail("%s", failure and failure.message or why)
         end
-        check(session:wait_for_download(timeout))
+        expect(session:wait_for_download(timeout))
         if config.watch then watch(realm) end
         if script then
             local fine, problem = pcall(script, realm)
@@ -120,7 +116,7 @@ return {
             end
         end
         if not realm:is_closed() then
-            check(session:wait_for_upload(timeout))
+            expect(session:wait_for_upload(timeout))
             if config.watch then
                 for _, name in ipairs({ "term", "int" }) do syncline.loop.get():on_signal(name, syncline.stop) end
                 io.stderr:write("watching; stop with Ctrl-C\n")

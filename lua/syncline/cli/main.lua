@@ -1,6 +1,7 @@
 -- Finds the command, reads its options, runs it, and turns what happens into an exit status:
 -- 0 done, 1 it failed, 2 it was called wrongly.
 
+local core = require("syncline.core")
 local options = require("syncline.cli.options")
 
 -- Name and one line for the overview; each is the module syncline.cli.<name>.
@@ -71,6 +72,10 @@ local function run(command, arguments)
     return 1
 end
 
+-- Mistakes in what a command was given are shown as they are: no line of ours says more about them.
+core.own(debug.getinfo(1, "S").source)
+if arg then core.own("@" .. tostring(arg[0])) end
+
 ---@param arguments string[]
 ---@return integer status
 return function(arguments)
@@ -88,7 +93,11 @@ return function(arguments)
     for i = 2, #arguments do rest[#rest + 1] = arguments[i] end
     if name == "help" then name, rest = arguments[2], { "--help" } end
     if not is_command(name) then
-        complain(("there is no command '%s'; 'syncline --help' lists them"):format(name))
+        local names = {}
+        for _, command in ipairs(COMMANDS) do names[command[1]] = true end
+        local nearest = core.nearest(name, names)
+        complain(("there is no command '%s'%s; 'syncline --help' lists them"):format(name,
+            nearest and ("; did you mean '%s'?"):format(nearest) or ""))
         return 2
     end
     return run(require("syncline.cli." .. name), rest)

@@ -46,8 +46,10 @@ function operator.dispatch(name, actions, given)
         local names = {}
         for each in pairs(actions) do names[#names + 1] = each end
         table.sort(names)
-        common.misuse("%s: one of %s expected%s", name, table.concat(names, ", "),
-            given[1] and (", got '%s'"):format(given[1]) or "")
+        local nearest = given[1] and core.nearest(given[1], actions)
+        common.misuse("%s: one of %s expected%s%s", name, table.concat(names, ", "),
+            given[1] and (", got '%s'"):format(given[1]) or "",
+            nearest and ("; did you mean '%s'?"):format(nearest) or "")
     end
     return action(given)
 end

@@ -1,5 +1,7 @@
 -- Options of commands: one table says what there is, this file reads the arguments and prints help.
 
+local core = require("syncline.core")
+
 local options = {}
 
 ---@class syncline.cli.Option
@@ -34,6 +36,14 @@ local function take(command, out, option, text)
     return true
 end
 
+local function unknown(command, name)
+    local names = { help = true }
+    for _, option in ipairs(command.options or {}) do names[option.name] = true end
+    local nearest = core.nearest(name, names)
+    return ("there is no option --%s%s (see 'syncline %s --help')"):format(name,
+        nearest and ("; did you mean --%s?"):format(nearest) or "", command.name)
+end
+
 ---Reads the arguments of a command: a table with the options by name (dashes become underscores) and
 ---the rest at 1, 2, ...; or nil and what is wrong.
 ---@param command table
@@ -58,7 +68,7 @@ function options.read(command, arguments)
         else
             local option = find(command, name)
             if not option then
-                return nil, ("there is no option --%s (see 'syncline %s --help')"):format(name, command.name)
+                return nil, unknown(command, name)
             end
             local text = true
             if option.value then

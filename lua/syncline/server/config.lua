@@ -2,7 +2,9 @@
 -- on the first run.
 
 local addresses = require("syncline.services.addresses")
+local app_fields = require("syncline.server.app_fields")
 local auth = require("syncline.auth")
+local check = require("syncline.check")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
 local duration = require("syncline.duration")
@@ -41,30 +43,26 @@ local FIELDS = {
     token_leeway = { "number", 30 },
 }
 
-local function names()
-    local list = {}
-    for name in pairs(FIELDS) do list[#list + 1] = name end
-    table.sort(list)
-    return table.concat(list, ", ")
-end
+local TLS_FIELDS = { cert = "string", key = "string", min = "string" }
+local KEY_FIELDS = { alg = "string", kid = "string", secret = "string", pem = "string", jwk = "string", pem_file = "string" }
 
 -- Seconds, at least one; false stays: it switches off.
 local function read_time(name, value)
     if value == false then return false end
     local seconds = (type(value) == "number" or type(value) == "string") and duration.seconds(value)
     if not seconds or seconds < 1 then
-        error(("server: option '%s': seconds, a time like \"12h\" or \"30d\", or false expected, got %s"):format(name,
-            type(value) == "string" and ("'%s'"):format(value) or tostring(value)), 0)
+        check.fail("server: option '%s': seconds, a time like \"12h\" or \"30d\", or false expected, got %s", name,
+            type(value) == "string" and ("'%s'"):format(value) or tostring(value))
     end
     return seconds
 end
 
 local function read_option(name, value)
     local field = FIELDS[name]
-    if not field then error(("server: unknown option '%s' (there are %s)"):format(tostring(name), names()), 0) end
+    if not field then check.fail("server: unknown option '%s'%s", tostring(name), check.hint(name, FIELDS)) end
     if field[1] == "time" then return read_time(name, value) end
     if type(value) ~= field[1] and not (field[1] == "table or false" and (value == false or type(value) == "table")) then
-        error(("server: option '%s': %s expected, got %s"):format(name, field[1], type(value)), 0)
+        check.fail("server: option '%s': %s expected, got %s", name, field[1], type(value))
     end
     return value
 end
@@ -74,7 +72,10 @@ end
 ---@return table
 function config.check(given)
     local out = {}
+    if given ~= nil and type(given) ~= "table" then check.fail("server: a table of options expected, got a %s", type(given)) end
     for name, value in pairs(given or {}) do out[name] = read_option(name, value) end
+    if out.tls then check.options("server: tls", out.tls, TLS_FIELDS) end
+    if out.apps then app_fields.check(out.apps) end
     for name, field in pairs(FIELDS) do
         if out[name] == nil then out[name] = field[2] end
     end
@@ -106,7 +107,7 @@ local function own_key(storage)
 end
 
 local function read_key(spec, number)
-    if type(spec) ~= "table" then error(("server: keys[%d]: a table expected"):format(number), 0) end
+    check.options(("server: keys[%d]"):format(number), spec, KEY_FIELDS)
     local options = { alg = spec.alg, kid = spec.kid, secret = spec.secret, pem = spec.pem, jwk = spec.jwk }
     if spec.pem_file then
         local text, message = disk.read(spec.pem_file)

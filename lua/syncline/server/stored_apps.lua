@@ -1,6 +1,7 @@
 -- Apps that were made while a server ran, or beside it: one JSON file each in storage/apps. They hold
 -- what can be said without Lua: ways to log in, rules of permissions, life times.
 
+local check = require("syncline.check")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
 local permissions = require("syncline.services.permissions")
@@ -31,7 +32,9 @@ local JWT = {
 local function check_members(name, given, allowed)
     if type(given) ~= "table" then return true end
     for member, value in pairs(given) do
-        if not allowed[member] then return nil, ("%s: unknown member '%s'"):format(name, tostring(member)) end
+        if not allowed[member] then
+            return nil, ("%s: unknown member '%s'%s"):format(name, tostring(member), check.hint(member, allowed))
+        end
         if type(value) ~= allowed[member] then
             return nil, ("%s: '%s' must be a %s"):format(name, member, allowed[member])
         end
@@ -71,7 +74,9 @@ end
 function stored_apps.check(definition)
     if type(definition) ~= "table" or definition[1] ~= nil then return nil, "an app is defined by a table with names" end
     for name, value in pairs(definition) do
-        if not FIELDS[name] then return nil, ("unknown member '%s'"):format(tostring(name)) end
+        if not FIELDS[name] then
+            return nil, ("unknown member '%s'%s"):format(tostring(name), check.hint(name, FIELDS))
+        end
         if not FIELDS[name][type(value)] then return nil, ("'%s' cannot be a %s"):format(name, type(value)) end
     end
     local ok, message = check_members("email", definition.email, EMAIL)

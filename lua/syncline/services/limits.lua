@@ -1,5 +1,6 @@
 --- How often what may be tried: the limits of a server, and the buckets that count.
 local addresses = require("syncline.services.addresses")
+local check = require("syncline.check")
 local duration = require("syncline.duration")
 local limiter = require("syncline.services.limiter")
 
@@ -24,8 +25,7 @@ local MAX_WAITING = 4
 
 local function check_one(name, given)
     if not limits.DEFAULTS[name] then
-        error(("limits: there is no '%s' (there are log_in, mail, refresh, wrong, wrong_account, wrong_address)"):format(
-            tostring(name)), 0)
+        check.fail("limits: there is no '%s'%s", tostring(name), check.hint(name, limits.DEFAULTS))
     end
     if given == false then
         return false
@@ -35,7 +35,7 @@ local function check_one(name, given)
         every = duration.seconds(every)
     end
     if type(every) ~= "number" or every <= 0 or type(given.burst) ~= "number" or given.burst < 1 then
-        error(("limits: '%s': { burst = 1 or more, every = seconds or a time like \"10m\" } or false expected"):format(name), 0)
+        check.fail("limits: '%s': { burst = 1 or more, every = seconds or a time like \"10m\" } or false expected", name)
     end
     return { burst = given.burst, every = every }
 end
