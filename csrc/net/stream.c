@@ -454,6 +454,20 @@ static void handshake(sl_stream *s) {
     sl_stream_fail(s, SL_NET_TLS_FAILED, "TLS handshake failed: %s", text);
 }
 
+/* A peer with Nagle's algorithm on, as all native SDKs have it, keeps its next small write back
+ * until the last one is acknowledged, and the kernel does that up to 40 ms late. The kernel forgets
+ * the option with every answer, so it is set again after each turn of reading; an acknowledgement
+ * that an answer has carried meanwhile is not sent twice. */
+static void acknowledge(const sl_stream *s) {
+#ifdef TCP_QUICKACK
+    int on = 1;
+    if (s->state < SL_STREAM_DEAD)
+        setsockopt(s->watch.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+#else
+    (void)s;
+#endif
+}
+
 static void on_ready(void *ctx, unsigned bits) {
     sl_stream *s = ctx;
     if (s->state == SL_STREAM_HANDSHAKE) handshake(s);
@@ -461,6 +475,7 @@ static void on_ready(void *ctx, unsigned bits) {
         if (s->out.size > 0 && (bits & SL_READY_WRITE) && !(bits & SL_READY_GONE)) flush(s);
     }
     if (s->state >= SL_STREAM_OPEN && s->state < SL_STREAM_DEAD) read_turn(s);
+    if (bits & SL_READY_READ) acknowledge(s);
     if ((bits & SL_READY_GONE) && s->state != SL_STREAM_DEAD) {
         int error = 0;
         socklen_t size = sizeof error;

@@ -3,8 +3,10 @@
 
 #include "net/listener.h"
 #include "net/stream.h"
+#include "net/stream_core.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -125,6 +127,35 @@ static void bytes_cross_a_plain_stream(void **state) {
     assert_int_equal(c.why.cls, SL_OK);
     assert_int_equal(w.server[0].why.code, SL_NET_READ_FAILED);
     close_world(&w);
+}
+
+/* What the kernel says it would do with the next bytes that come: acknowledge them at once? */
+static bool acknowledges_at_once(const sl_stream *s) {
+    int on = 0;
+    socklen_t size = sizeof on;
+    assert_int_equal(getsockopt(s->watch.fd, IPPROTO_TCP, TCP_QUICKACK, &on, &size), 0);
+    return on != 0;
+}
+
+/* Questions and answers make the kernel delay acknowledgements, for which a sender with Nagle's
+ * algorithm waits. */
+static void what_is_read_is_acknowledged_at_once(void **state) {
+    (void)state;
+    for (int tls = 0; tls < 2; tls++) {
+        world w;
+        end c;
+        open_world(&w, tls, SL_TLS_1_3, (sl_listener_options){0});
+        w.echo = true;
+        sl_tls_client trust = {.ca_file = w.cert.cert};
+        dial(&w, &c, "127.0.0.1", tls ? &trust : NULL);
+        UNTIL(w.loop, c.open);
+        for (size_t i = 1; i <= 20; i++) {
+            assert_true(sl_stream_write(c.stream, "x", 1, false, NULL));
+            UNTIL(w.loop, c.size == i);
+            assert_true(acknowledges_at_once(w.server[0].stream));
+        }
+        close_world(&w);
+    }
 }
 
 static void tls_is_1_3_and_verified_by_default(void **state) {
@@ -546,6 +577,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_in_order_and_can_be_stopped),
         cmocka_unit_test(bytes_cross_a_plain_stream),
+        cmocka_unit_test(what_is_read_is_acknowledged_at_once),
         cmocka_unit_test(tls_is_1_3_and_verified_by_default),
         cmocka_unit_test(bad_certificates_and_names_are_refused),
         cmocka_unit_test(ipv6_literals_are_verified_too),
