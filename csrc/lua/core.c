@@ -7,6 +7,7 @@ static const luaL_Reg parts[] = {
     {"auth", sl_lua_open_auth},
     {"changeset", sl_lua_open_changeset},
     {"client", sl_lua_open_client},
+    {"disk", sl_lua_open_disk},
     {"ejson", sl_lua_open_ejson},
     {"json", sl_lua_open_json},
     {"net", sl_lua_open_net},

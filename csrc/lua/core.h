@@ -10,6 +10,7 @@ SL_LUA_EXPORT int luaopen_syncline_core(lua_State *L);
 int sl_lua_open_auth(lua_State *L);
 int sl_lua_open_changeset(lua_State *L);
 int sl_lua_open_client(lua_State *L);
+int sl_lua_open_disk(lua_State *L);
 int sl_lua_open_ejson(lua_State *L);
 int sl_lua_open_json(lua_State *L);
 int sl_lua_open_net(lua_State *L);

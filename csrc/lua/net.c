@@ -172,11 +172,12 @@ static void call_end(sl_lua_child *child) {
 }
 
 /* loop:request{url=, method=, headers=, body=, tls=, timeout=, max_body=,
- * public_only=, on_done=} */
+ * public_only=, socket=, on_done=} */
 int sl_lua_loop_request(lua_State *L) {
     static const char *const names[] = {"on_done", NULL};
-    static const char *const known[] = {"url",     "method",   "headers",     "body",    "tls",
-                                        "timeout", "max_body", "public_only", "on_done", NULL};
+    static const char *const known[] = {"url",    "method",  "headers",  "body",
+                                        "tls",    "timeout", "max_body", "public_only",
+                                        "socket", "on_done", NULL};
     sl_lua_loop *l = sl_lua_check(L, 1, &sl_lua_loop_type);
     sl_status st = SL_STATUS_INIT;
     sl_http_call_options options = {0};
@@ -190,6 +191,7 @@ int sl_lua_loop_request(lua_State *L) {
     options.fields = sl_lua_check_fields(L, 2, "headers", &options.count);
     options.timeout_ms = sl_lua_option_ms(L, 2, "timeout", 0);
     options.max_body = (size_t)sl_lua_option_int(L, 2, "max_body", 0, INT32_MAX, 0);
+    options.socket = sl_lua_option_str(L, 2, "socket", NULL).data;
     options.public_only = sl_lua_option_bool(L, 2, "public_only", false);
     sl_lua_check_tls_client(L, 2, &options.tls);
     lua_call_object *c = sl_lua_new(L, &sl_lua_call_type);

@@ -236,7 +236,8 @@ static size_t size_option(lua_State *L, const char *name) {
     return (size_t)sl_lua_option_int(L, 2, name, 0, INT32_MAX, 0);
 }
 
-/* loop:listen{host=, port=, tls={cert=, key=, min=}, on_request=, on_upgrade=, body_limit=, ...} */
+/* loop:listen{host=, port=, or socket=path, tls={cert=, key=, min=}, on_request=, on_upgrade=,
+ * body_limit=, ...} */
 int sl_lua_loop_listen(lua_State *L) {
     static const char *const names[] = {"on_request", "on_upgrade", "body_limit", NULL};
     sl_lua_loop *l = sl_lua_check(L, 1, &sl_lua_loop_type);
@@ -246,6 +247,7 @@ int sl_lua_loop_listen(lua_State *L) {
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     options.host = sl_lua_option_str(L, 2, "host", "127.0.0.1").data;
+    options.socket = sl_lua_option_str(L, 2, "socket", NULL).data;
     options.port = (uint16_t)sl_lua_option_int(L, 2, "port", 0, 65535, 0);
     if (check_tls(L, &tls)) options.tls = &tls;
     options.max_connections = size_option(L, "max_connections");

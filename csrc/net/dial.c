@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { ADDRESSES = 8, NEXT_ADDRESS_MS = 5000 };
@@ -123,6 +124,13 @@ static void on_lookup(uv_getaddrinfo_t *req, int error, struct addrinfo *list) {
     uv_freeaddrinfo(list);
 }
 
+static void use_socket(sl_dial *d, const char *path) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    memcpy(un.sun_path, path, strlen(path) + 1);
+    memcpy(&d->address[0], &un, sizeof un);
+    d->count = 1;
+}
+
 static bool literal_address(sl_dial *d) {
     struct sockaddr_in in = {.sin_family = AF_INET};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
@@ -136,7 +144,7 @@ static bool literal_address(sl_dial *d) {
 static void start(void *ctx) {
     sl_dial *d = ctx;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list = NULL;
-    if (literal_address(d)) {
+    if (d->count > 0 || literal_address(d)) {
         take_addresses(d, 0, NULL);
         return;
     }
@@ -205,8 +213,9 @@ static void on_attempt_timeout(void *ctx) {
 }
 
 static bool begin_attempt(sl_dial *d, const struct sockaddr_storage *to) {
-    socklen_t size = to->ss_family == AF_INET ? (socklen_t)sizeof(struct sockaddr_in)
-                                              : (socklen_t)sizeof(struct sockaddr_in6);
+    socklen_t size = to->ss_family == AF_INET    ? (socklen_t)sizeof(struct sockaddr_in)
+                     : to->ss_family == AF_INET6 ? (socklen_t)sizeof(struct sockaddr_in6)
+                                                 : (socklen_t)sizeof(struct sockaddr_un);
     int fd = socket(to->ss_family, SOCK_STREAM, 0);
     if (fd < 0) return false;
     sl_socket_prepare(fd);
@@ -272,6 +281,11 @@ sl_stream *sl_stream_connect(sl_loop *loop, const sl_stream_options *options,
         sl_fail(st, SL_ERR_USAGE, "", "connect: a host of 1 to 253 bytes and a port are needed");
         return NULL;
     }
+    if (options->socket &&
+        strlen(options->socket) >= sizeof((struct sockaddr_un *)NULL)->sun_path) {
+        sl_fail(st, SL_ERR_USAGE, "", "connect: the path of the socket is too long");
+        return NULL;
+    }
     SSL_CTX *tls = options->tls ? client_tls(loop, options->tls, st) : NULL;
     if (options->tls && !tls) return NULL;
     sl_dial *d = sl_new_zero(loop->alloc, 1, sizeof *d + host_size + 1);
@@ -292,6 +306,7 @@ sl_stream *sl_stream_connect(sl_loop *loop, const sl_stream_options *options,
     d->start.run = start;
     d->start.ctx = d;
     memcpy(d->host, options->host, host_size);
+    if (options->socket) use_socket(d, options->socket);
     s->dial = d;
     s->dialled = true;
     s->state = SL_STREAM_DIALLING;

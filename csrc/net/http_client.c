@@ -151,6 +151,7 @@ sl_http_call *sl_http_call_new(sl_loop *loop, const sl_http_call_options *o,
                                 .port = url.port,
                                 .tls = url.tls ? &o->tls : NULL,
                                 .connect_timeout_ms = timeout,
+                                .socket = o->socket,
                                 .public_only = o->public_only};
     if (write_request(c, o, &url, st))
         c->stream = sl_stream_connect(loop, &stream, &stream_events, c, st);

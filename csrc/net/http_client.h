@@ -13,11 +13,12 @@ typedef struct sl_http_call_options {
     const char *method;           /* NULL = GET */
     const sl_http_header *fields; /* further header fields */
     size_t count;
-    sl_str body;       /* with a length, also when empty, unless the method is GET or HEAD */
-    sl_tls_client tls; /* used for the schemes with TLS */
-    int timeout_ms;    /* for all of it; 0 = 60 s */
-    size_t max_body;   /* of the answer; 0 = 16 MiB */
-    bool public_only;  /* see sl_stream_options */
+    sl_str body;        /* with a length, also when empty, unless the method is GET or HEAD */
+    sl_tls_client tls;  /* used for the schemes with TLS */
+    int timeout_ms;     /* for all of it; 0 = 60 s */
+    size_t max_body;    /* of the answer; 0 = 16 MiB */
+    bool public_only;   /* see sl_stream_options */
+    const char *socket; /* likewise */
 } sl_http_call_options;
 
 /* Sends the request over a connection of its own; redirects are not followed. `on_done` runs once,

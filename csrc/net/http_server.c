@@ -370,6 +370,7 @@ sl_http_server *sl_http_server_new(sl_loop *loop, const sl_http_server_options *
     s->end.ctx = s;
     sl_listener_options listen = {.host = options->host,
                                   .port = options->port,
+                                  .socket = options->socket,
                                   .tls = options->tls,
                                   .max_connections = options->max_connections,
                                   .max_per_address = options->max_per_address,

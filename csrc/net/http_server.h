@@ -26,6 +26,7 @@ typedef struct sl_http_server_events {
 typedef struct sl_http_server_options {
     const char *host; /* see sl_listener_options */
     uint16_t port;
+    const char *socket; /* see listener.h */
     const sl_tls_server *tls;
     size_t max_connections, max_per_address;
     sl_http_limits limits; /* fields that are 0: sl_http_default_limits */

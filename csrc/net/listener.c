@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { ACCEPTS_PER_TURN = 64, MAX_CONNECTIONS = 10000, SPARE_DESCRIPTORS = 64, RETRY_MS = 100 };
@@ -178,10 +180,31 @@ static int open_listening(const char *host, uint16_t port, sl_status *st) {
     return -1;
 }
 
+/* Nobody but the owner can connect, from the first moment on: the path appears with bind. */
+static int open_local(const char *path, sl_status *st) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct sockaddr_storage at = {0};
+    struct stat info;
+    if (strlen(path) >= sizeof un.sun_path) {
+        sl_fail(st, SL_ERR_USAGE, "", "listen: the path of the socket is too long");
+        return -1;
+    }
+    memcpy(un.sun_path, path, strlen(path) + 1);
+    memcpy(&at, &un, sizeof un);
+    if (lstat(path, &info) == 0 && S_ISSOCK(info.st_mode)) unlink(path);
+    mode_t before = umask(0177);
+    int fd = open_socket(&at, sizeof un, false);
+    int error = errno;
+    umask(before);
+    if (fd < 0) sl_fail(st, SL_ERR_CONNECTION, "", "listen on %.80s: %s", path, strerror(error));
+    return fd;
+}
+
 static uint16_t bound_port(int fd) {
     struct sockaddr_storage at;
     socklen_t size = sizeof at;
     if (getsockname(fd, (struct sockaddr *)&at, &size) != 0) return 0;
+    if (at.ss_family == AF_UNIX) return 0;
     return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
                                           : ((struct sockaddr_in *)&at)->sin_port);
 }
@@ -199,7 +222,8 @@ static void on_end(void *ctx) {
 sl_listener *sl_listener_new(sl_loop *loop, const sl_listener_options *options, sl_status *st) {
     SSL_CTX *tls = options->tls ? sl_tls_server_context(options->tls, st) : NULL;
     if (options->tls && !tls) return NULL;
-    int fd = open_listening(options->host, options->port, st);
+    int fd = options->socket ? open_local(options->socket, st)
+                             : open_listening(options->host, options->port, st);
     sl_listener *l = fd < 0 ? NULL : sl_new_zero(loop->alloc, 1, sizeof *l);
     if (!l) {
         if (fd >= 0) {

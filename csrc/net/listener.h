@@ -9,6 +9,7 @@ typedef struct sl_listener sl_listener;
 typedef struct sl_listener_options {
     const char *host;         /* literal address; NULL or "*" = all, "localhost" = 127.0.0.1 */
     uint16_t port;            /* 0 = any free one */
+    const char *socket;       /* a Unix socket at this path instead, for its owner only */
     const sl_tls_server *tls; /* borrowed for the call; NULL = plain */
     size_t high_water;        /* of its streams; 0 = 1 MiB */
     size_t max_connections;   /* 0 = 10,000; never more than open files; beyond: closed */
@@ -20,7 +21,8 @@ typedef struct sl_listener_options {
     void *ctx;
 } sl_listener_options;
 
-/* NULL: SL_ERR_CONNECTION (address in use, certificate unusable), SL_ERR_MEMORY. */
+/* What is at the path of a Unix socket is removed first, unless it is no socket. NULL:
+ * SL_ERR_CONNECTION (address in use, certificate unusable), SL_ERR_MEMORY. */
 sl_listener *sl_listener_new(sl_loop *loop, const sl_listener_options *options, sl_status *st);
 /* The port it listens on. */
 uint16_t sl_listener_port(const sl_listener *listener);

@@ -39,6 +39,7 @@ typedef struct sl_stream_options {
     int connect_timeout_ms;   /* lookup to the end of the TLS handshake; 0 = 120 s */
     size_t high_water;        /* 0 = 1 MiB */
     bool public_only;         /* connect to public addresses alone (address.h), whatever the name */
+    const char *socket;       /* connect to this Unix socket, whatever the host; may be NULL */
 } sl_stream_options;
 
 /* Starts to connect; every address of the host is tried in turn. The stream belongs to the loop and

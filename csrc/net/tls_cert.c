@@ -1,14 +1,13 @@
 #include "net/tls_cert.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include "net/private_file.h"
+
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DAY = 24 * 3600, VALID_DAYS = 825 };
@@ -119,28 +118,17 @@ failed:
     return NULL;
 }
 
-/* Writes beside and renames, so that a crash leaves no half file. */
 static bool write_pem(const char *path, int mode, X509 *cert, EVP_PKEY *key, sl_status *st) {
-    char temporary[4096];
-    int n = snprintf(temporary, sizeof temporary, "%s.new", path);
-    if (n < 0 || (size_t)n >= sizeof temporary)
-        return sl_fail(st, SL_ERR_STORAGE, "", "the path of %.60s... is too long", path);
-    unlink(temporary);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!file) {
-        int error = errno;
-        if (fd >= 0) close(fd);
-        return sl_fail(st, SL_ERR_STORAGE, "", "cannot write %s: %s", path, strerror(error));
-    }
-    int ok = cert ? PEM_write_X509(file, cert)
-                  : PEM_write_PKCS8PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
-    if (fflush(file) != 0 || fsync(fd) != 0) ok = 0;
-    if (fclose(file) != 0) ok = 0;
-    if (ok == 1 && rename(temporary, path) == 0) return true;
-    int error = errno;
-    unlink(temporary);
-    return sl_fail(st, SL_ERR_STORAGE, "", "cannot write %s: %s", path, strerror(error));
+    char *text = NULL;
+    BIO *out = BIO_new(key ? BIO_s_secmem() : BIO_s_mem());
+    int ok = !out   ? 0
+             : cert ? PEM_write_bio_X509(out, cert)
+                    : PEM_write_bio_PKCS8PrivateKey(out, key, NULL, NULL, 0, NULL, NULL);
+    long size = ok == 1 ? BIO_get_mem_data(out, &text) : 0;
+    bool done = size > 0 ? sl_private_file_write(path, sl_str_of(text, (size_t)size), mode, st)
+                         : sl_fail(st, SL_ERR_STORAGE, "", "OpenSSL made no text for %s", path);
+    BIO_free(out);
+    return done;
 }
 
 static bool make_files(const char *cert_file, const char *key_file, const char *extra_host,

@@ -1,8 +1,10 @@
 -- Apps and users of a server, for its operator: asks the server if it runs, else opens its files.
 
+local auth = require("syncline.auth")
 local check = require("syncline.check")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
+local handler = require("syncline.server.admin")
 local loop = require("syncline.loop")
 local operations = require("syncline.server.operations")
 local server_config = require("syncline.server.config")
@@ -24,11 +26,12 @@ Remote.__index = Remote
 local TIMEOUT = 30
 
 -- One request; waits for its answer.
-local function ask(self, method, path, body, timeout)
+local function send(self, method, path, body, token, timeout)
     local result
     local call, message, code = loop.get():request({
-        url = self.url .. "/admin/v1" .. path, method = method, timeout = timeout or TIMEOUT, max_body = 256 * 1024 * 1024,
-        headers = { Authorization = "Bearer " .. self.token, Accept = "application/json", ["Content-Type"] = "application/json" },
+        url = self.url .. "/admin/v1" .. path, socket = self.socket, method = method, timeout = timeout or TIMEOUT,
+        max_body = 256 * 1024 * 1024,
+        headers = { Authorization = token and "Bearer " .. token, Accept = "application/json", ["Content-Type"] = "application/json" },
         body = body and json.encode(body) or nil,
         on_done = function(...) result = { ... } end,
     })
@@ -45,15 +48,31 @@ local function ask(self, method, path, body, timeout)
     return nil, text, name
 end
 
+-- Whether it is really the server that wrote the file with the secret. The file of a server that was killed stays
+-- behind, and then somebody else may listen in its place, who shall learn nothing.
+local function is_proven(self)
+    local nonce = auth.hex(auth.random(32))
+    local answer = send(self, "GET", "/proof?nonce=" .. nonce, nil, nil, 5)
+    return type(answer) == "table" and type(answer.proof) == "string"
+        and auth.equal(answer.proof, handler.proof(self.token, nonce))
+end
+
+local function ask(self, method, path, body)
+    if not is_proven(self) then return nil, "the server does not answer any more", "network" end
+    return send(self, method, path, body, self.token)
+end
+
 local function find_server(storage)
     local text = disk.exists(storage .. "/admin.json") and disk.read(storage .. "/admin.json")
     local known = text and json.decode(text)
-    if type(known) ~= "table" or type(known.url) ~= "string" or type(known.token) ~= "string" then return nil end
-    if not known.url:match("^http://127%.0%.0%.1:%d+$") then return nil end
+    if type(known) ~= "table" or type(known.token) ~= "string" then return nil end
     local remote = setmetatable({ url = known.url, token = known.token }, Remote)
-    -- The file of a server that was killed stays behind; then nobody answers, or somebody else.
-    local answer = ask(remote, "GET", "/ping", nil, 5)
-    return type(answer) == "table" and answer.server == "syncline" and remote or nil
+    if known.url == nil then
+        remote.url, remote.socket = "http://localhost", storage .. "/admin.sock"
+    elseif type(known.url) ~= "string" or not known.url:match("^http://127%.0%.0%.1:%d+$") then
+        return nil
+    end
+    return is_proven(remote) and remote or nil
 end
 
 local function app_path(app, rest)
@@ -81,6 +100,8 @@ function Remote:explain(app, user, partition)
     return ask(self, "POST", app_path(app, "/permissions/explain"), { user = user, partition = partition })
 end
 
+function Remote:keys() return ask(self, "GET", "/keys") end
+function Remote:rotate_keys(options) return ask(self, "POST", "/keys", options) end
 function Remote:compact(options) return ask(self, "POST", "/compaction", options) end
 function Remote:compaction() return ask(self, "GET", "/compaction") end
 
@@ -96,11 +117,12 @@ local function open_files(storage, config)
         ok, message = disk.make_folder(folder)
         if not ok then return nil, message, "storage" end
     end
-    local key, reason = server_config.keys(checked)
-    if not key then return nil, reason, "storage" end
+    local keys
+    keys, message = server_config.keys(checked, true)
+    if not keys then return nil, message, "storage" end
     local opened, code
     opened, message, code = services.open({
-        apps = apps, directory = storage .. "/users", key = key, keys = reason,
+        apps = apps, directory = storage .. "/users", keyring = keys,
         base_url = checked.base_url or "https://localhost", clock = os.time,
     })
     if not opened then return nil, message, code end
@@ -213,6 +235,20 @@ function Admin:enable_user(app, id) return self.target:set_disabled(app, id, fal
 ---@return string|nil message
 ---@return string|number|nil code
 function Admin:delete_user(app, id) return self.target:delete_user(app, id) end
+
+---The keys that tokens are signed with: `id`, and `until` (Unix seconds) for earlier ones, which are still accepted.
+---@return table[]|nil keys
+---@return string|nil message
+---@return string|number|nil code
+function Admin:keys() return self.target:keys() end
+
+---From now on a new key signs tokens, also in a server that runs. Tokens of the one before are accepted until the last
+---of them that a log-in gave has expired; with `now = true` not any more: everybody has to log in again.
+---@param options { now: boolean|nil }|nil
+---@return table[]|nil keys
+---@return string|nil message
+---@return string|number|nil code
+function Admin:rotate_keys(options) return self.target:rotate_keys({ now = options and options.now or false }) end
 
 ---What a user may do with a partition, and why: `access`, `lines` (one per rule), `known` (is there such
 ---a user).

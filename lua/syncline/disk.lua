@@ -1,17 +1,19 @@
 -- The few things with files and folders that plain Lua cannot do or makes hard.
 
+local core = require("syncline.core")
+
 local disk = {}
 
 local function quote(text)
     return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
+---Whether something is there, also if it cannot be read: what cannot be seen is not taken for missing.
 ---@param path string
 ---@return boolean
 function disk.exists(path)
-    local file = io.open(path, "rb")
-    if file then file:close() end
-    return file ~= nil
+    local size, message = core.disk.look(path)
+    return size ~= nil or message ~= nil
 end
 
 ---Makes a folder with everything above it, closed to other users; true if it is there afterwards.
@@ -50,27 +52,29 @@ function disk.list(path)
     return names
 end
 
----Writes a file that only its owner may read, all or nothing.
+---Writes a file that only its owner may read, all or nothing; it is on disk when this returns.
 ---@param path string
 ---@param text string
 ---@return boolean|nil ok, string|nil message
 function disk.write_private(path, text)
-    local temporary = path .. ".new"
-    local ok = os.execute("umask 077 && : > " .. quote(temporary) .. " 2>/dev/null")
-    if ok ~= true and ok ~= 0 then return nil, ("'%s' cannot be written"):format(temporary) end
-    local file, message = io.open(temporary, "wb")
-    if not file then return nil, message end
-    local written, reason = file:write(text)
-    local closed, late = file:close()
-    if not written or not closed then return nil, reason or late end
-    return os.rename(temporary, path)
+    return core.disk.write_private(path, text)
+end
+
+---Opens a file to be written, which only its owner may read if it is new.
+---@param path string
+---@param mode string `"wb"` or `"ab"`
+---@return file*|nil file, string|nil message
+function disk.open_private(path, mode)
+    local ok, message = core.disk.make_private(path)
+    if not ok then return nil, message end
+    return io.open(path, mode)
 end
 
 ---@param path string
 ---@param text string
 ---@return boolean|nil ok, string|nil message
 function disk.append(path, text)
-    local file, message = io.open(path, "ab")
+    local file, message = disk.open_private(path, "ab")
     if not file then return nil, message end
     local written, reason = file:write(text)
     file:close()

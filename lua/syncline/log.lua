@@ -2,6 +2,7 @@
 -- secret never get into a line, whoever passes them.
 
 local check = require("syncline.check")
+local disk = require("syncline.disk")
 local json = require("syncline.core").json
 
 local log = {}
@@ -28,7 +29,7 @@ function log.new(options)
     check.one_of("log: option 'level'", level, LEVELS)
     local out = io.stderr
     if options.file then
-        local file, message = io.open(options.file, "a")
+        local file, message = disk.open_private(options.file, "a")
         if not file then return nil, message end
         out = file
     end

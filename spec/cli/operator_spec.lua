@@ -83,7 +83,7 @@ describe("syncline app, user and permissions", function()
         process.write_file(folder .. "/token", select(2, run("token --app notes --user " .. id)))
         local function sync()
             return process.syncline(("client --url %s --app notes --partition p --ca-file %s/server/tls/cert.pem --path %s/a.realm"
-                .. " --token $(cat %s/token)"):format(url, folder, folder, folder))
+                .. " --token-file %s/token"):format(url, folder, folder, folder))
         end
         assert.equal(0, (sync()))
         assert.equal(0, (run("user disable --app notes " .. id)))

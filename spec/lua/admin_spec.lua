@@ -1,11 +1,11 @@
 -- The operator's side: apps, users and permissions, beside a server and through a running one.
 local admin = require("syncline.admin")
-local auth = require("syncline.auth")
 local core = require("syncline.core")
 local Admin = require("syncline.server.admin")
 local operations = require("syncline.server.operations")
 local process = require("support.process")
 local services = require("syncline.services")
+local support = require("support.service")
 local stored_apps = require("syncline.server.stored_apps")
 
 local json = core.json
@@ -158,7 +158,7 @@ describe("the operator's interface", function()
         process.run("mkdir " .. folder .. "/users")
         opened = assert(services.open({
             apps = { notes = { email = true, scrypt = { log_n = 10, r = 8, p = 1 } } }, directory = folder .. "/users",
-            key = assert(auth.key({ alg = "HS256", kid = "k", secret = ("k"):rep(32) })),
+            keyring = support.keyring({ alg = "HS256", kid = "k", secret = ("k"):rep(32) }),
             base_url = "https://sync.example.net", clock = os.time,
         }))
         handler = Admin.new({ operations = operations.on_storage(opened, folder, { notes = {} }), token = "right",
@@ -173,7 +173,7 @@ describe("the operator's interface", function()
     it("answers to the token of the run only", function()
         assert.equal(401, (call("GET", "/apps", nil, "wrong")))
         assert.equal(401, (call("GET", "/apps", nil, "")))
-        assert.equal(200, (call("GET", "/ping")))
+        assert.equal(200, (call("GET", "/apps")))
     end)
 
     it("carries every operation with its status", function()

@@ -6,6 +6,7 @@ local loop = require("syncline.loop")
 local process = require("support.process")
 local Server = require("syncline.server")
 local services = require("syncline.services")
+local support = require("support.service")
 
 local json = core.json
 
@@ -72,7 +73,7 @@ describe("keys of an issuer", function()
             process.run("mkdir -p " .. folder .. "/" .. form)
             local service = assert(services.open({
                 apps = { notes = { jwt = settings } }, directory = folder .. "/" .. form,
-                key = assert(auth.key({ alg = "HS256", kid = "own", secret = ("k"):rep(32) })),
+                keyring = support.keyring({ alg = "HS256", kid = "own", secret = ("k"):rep(32) }),
                 base_url = "https://sync.example.net", clock = function() return now end,
             }))
             local function log_in(text)

@@ -6,6 +6,7 @@ local loop = require("syncline.loop")
 local operations = require("syncline.server.operations")
 local process = require("support.process")
 local services = require("syncline.services")
+local support = require("support.service")
 
 local A = "/api/client/v2.0/app/notes"
 local ID = "65a1b2c3d4e5f60718293a4b"
@@ -18,7 +19,7 @@ describe("accounts that come without a password", function()
         config.scrypt = { log_n = 10, r = 8, p = 1 }
         service = assert(services.open({
             apps = { notes = config }, directory = folder, base_url = "https://sync.example.net",
-            key = assert(auth.key({ alg = "HS256", kid = "k", secret = ("k"):rep(32) })), clock = function() return now end,
+            keyring = support.keyring({ alg = "HS256", kid = "k", secret = ("k"):rep(32) }), clock = function() return now end,
             mail = function(mail) mails[#mails + 1] = mail end,
         }))
         target = operations.on_storage(service, folder, {})

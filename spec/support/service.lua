@@ -14,6 +14,12 @@ rig.EMAIL = rig.A .. "/auth/providers/local-userpass/"
 
 local CHEAP = { log_n = 10, r = 8, p = 1 }
 
+---A keyring with one key.
+function rig.keyring(options)
+    local key = assert(auth.key(options))
+    return { signing = key, accepted = { key } }
+end
+
 ---A service that has not started. `now`: Unix seconds, `tick`: what the monotonic clock is ahead of them;
 ---`mails`, `logs`: what it sent and wrote; `timers`: what waits.
 function rig.new()
@@ -29,7 +35,7 @@ function rig:start(config)
     self.service = assert(services.open({
         apps = { ["app-x"] = config },
         directory = self.folder,
-        key = self.key,
+        keyring = { signing = self.key, accepted = { self.key } },
         base_url = "https://sync.example.net:9443/",
         clock = function() return self.now end,
         tick = function() return self.now + self.tick end,

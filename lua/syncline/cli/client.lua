@@ -7,6 +7,11 @@ local syncline = require("syncline")
 local FIELDS = { path = "string", schema = "table", sync = "table", script = "string|function", watch = "boolean",
     timeout = "number", fast_commits = "boolean", async_open = "boolean" }
 
+local function token_of(given)
+    if given.token and given.token_file then common.misuse("either --token or --token-file") end
+    return given.token_file and common.read_secret("token-file", given.token_file) or given.token
+end
+
 local function read_config(given)
     local config = given.config and common.load_config(given.config) or {}
     check.options(given.config or "client", config, FIELDS)
@@ -16,9 +21,11 @@ local function read_config(given)
     if given.script then config.script = given.script end
     if given.watch then config.watch = true end
     if given.async_open then config.async_open = true end
-    for option, name in pairs({ url = "url", app = "app_id", partition = "partition", token = "token", ca_file = "ca_file" }) do
+    for option, name in pairs({ url = "url", app = "app_id", partition = "partition", ca_file = "ca_file" }) do
         if given[option] then config.sync[name] = given[option] end
     end
+    config.sync.token = token_of(given) or config.sync.token
+    if config.sync.token == nil and not config.sync.user then config.sync.token = os.getenv("SYNCLINE_TOKEN") end
     if not config.path then common.misuse("no realm file: --path, or 'path' in the configuration") end
     if not config.sync.url and not config.sync.user then common.misuse("no server: --url, or 'sync.url' in the configuration") end
     if config.sync.partition == nil then common.misuse("no partition: --partition, or 'sync.partition'") end
@@ -83,13 +90,15 @@ return {
         { name = "url", value = "URL", help = "the server, wss://host:port" },
         { name = "app", value = "ID", help = "id of the app (default: default)" },
         { name = "partition", value = "TEXT", help = "partition value" },
-        { name = "token", value = "TOKEN", help = "access token ('syncline token' makes one)" },
+        { name = "token-file", value = "FILE", help = "file with the access token ('syncline token' makes one), '-': standard input" },
+        { name = "token", value = "TOKEN", help = "the token itself, which every user of the machine can see then" },
         { name = "ca-file", value = "FILE", help = "certificates to trust (PEM)" },
         { name = "schema", value = "FILE", help = "Lua file that returns a list of classes" },
         { name = "script", value = "FILE", help = "Lua file to run after the first download, with the realm as argument" },
         { name = "async-open", help = "a new file receives the present content as a whole instead of its history; shows how far it is" },
         { name = "watch", help = "go on, and print what changes, until SIGTERM or SIGINT" },
     },
+    more = "Without --token and --token-file the token is taken from the environment: SYNCLINE_TOKEN.",
     run = function(given)
         if given[1] then common.misuse("'%s': client takes options only", given[1]) end
         local config = read_config(given)

@@ -1,5 +1,6 @@
 -- What several commands share: opening realms and files, loading Lua configuration files.
 
+local disk = require("syncline.disk")
 local syncline = require("syncline")
 
 local common = {}
@@ -49,9 +50,21 @@ end
 ---Opens a file for a command; "-" or nil is the standard stream.
 function common.open_file(path, mode)
     if path == nil or path == "-" then return mode:find("w") and io.stdout or io.stdin, false end
-    local file, message = io.open(path, mode)
+    local open = mode:find("w") and disk.open_private or io.open
+    local file, message = open(path, mode)
     if not file then common.fail("%s", message) end
     return file, true
+end
+
+---The first line of a file, "-" is standard input: a secret has no business among the arguments of a command, which
+---every user of the machine can see.
+function common.read_secret(option, path)
+    local file, ours = common.open_file(path, "r")
+    local text = file:read("*l")
+    if ours then file:close() end
+    text = text and text:gsub("\r$", "")
+    if not text or text == "" then common.fail("--%s: '%s' has no first line", option, path) end
+    return text
 end
 
 ---The format of an option, or by the name of the file.

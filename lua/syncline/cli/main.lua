@@ -11,6 +11,7 @@ local COMMANDS = {
     { "app", "make apps on a server, and show them" },
     { "user", "make, show, disable and delete users of an app" },
     { "permissions", "explain what a user may do with a partition" },
+    { "key", "change the key that tokens are signed with" },
     { "token", "make an access token" },
     { "compact", "shorten the histories of a server, expire clients that stayed away" },
     { "import", "read objects from JSON lines, CSV or Extended JSON into a class" },

@@ -20,10 +20,15 @@ function operator.options(list)
     return list
 end
 
+---The storage folder that the options name, and the configuration.
+function operator.storage(given)
+    local config = given.config and common.load_config(given.config) or {}
+    return given.storage or config.storage or "syncline-data", config
+end
+
 ---Runs `action(target)` on the apps of the server.
 function operator.with(given, action)
-    local config = given.config and common.load_config(given.config) or {}
-    local storage = given.storage or config.storage or "syncline-data"
+    local storage, config = operator.storage(given)
     local ok, target, message = pcall(admin.open, storage, config)
     if not ok then common.fail("%s", tostring(target)) end
     if not target then common.fail("%s", message) end

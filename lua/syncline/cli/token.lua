@@ -30,9 +30,9 @@ return {
         if given.storage then server.storage = given.storage end
         local ok, checked = pcall(config.check, server)
         if not ok then common.fail("%s", checked) end
-        local key, message = config.keys(checked)
-        if not key then common.fail("%s", message) end
-        print(Server.mint(key, given.app or "default", given.user or auth.hex(auth.random(12)), lifetime))
+        local keys, message = config.keys(checked, false)
+        if not keys then common.fail("%s", message) end
+        print(Server.mint(keys.signing, given.app or "default", given.user or auth.hex(auth.random(12)), lifetime))
         return 0
     end,
 }

@@ -10,16 +10,6 @@ local function line(user)
         user.disabled and "disabled" or "enabled", table.concat(names, ","), user.email or ""))
 end
 
--- The first line of a file, or of standard input.
-local function read_password(path)
-    local file, ours = common.open_file(path, "r")
-    local text = file:read("*l")
-    if ours then file:close() end
-    text = text and text:gsub("\r$", "")
-    if not text or text == "" then common.fail("--password-file: '%s' has no first line", path) end
-    return text
-end
-
 local actions = {}
 
 function actions.create(given)
@@ -27,7 +17,7 @@ function actions.create(given)
     local app = operator.need(given, "app")
     local facts = {
         email = given.email, subject = given.subject, id = given.id,
-        password = given.password_file and read_password(given.password_file) or nil,
+        password = given.password_file and common.read_secret("password-file", given.password_file) or nil,
         custom_data = given.custom_data and operator.json("custom-data", given.custom_data) or nil,
     }
     if (facts.email == nil) == (facts.subject == nil) then common.misuse("create: either --email or --subject") end

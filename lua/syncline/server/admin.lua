@@ -22,14 +22,27 @@ function admin.new(options)
     }, admin)
 end
 
+---What only a holder of the secret can answer to a nonce.
+---@param secret string
+---@param nonce string
+---@return string
+function admin.proof(secret, nonce)
+    -- Twice, so that no digest can be continued to that of a longer text.
+    return auth.hex(auth.sha256(secret .. auth.sha256(secret .. "proof of the server" .. nonce)))
+end
+
 -- The result of an operation as an answer.
 local function answer(status, value, message, code)
     if value == nil then return http.json(STATUS[code] or 500, { error = message, error_code = code }) end
     return http.json(status, value)
 end
 
-local function ping(self)
-    return http.json(200, { server = "syncline", version = self.version })
+-- Proves that this is the server which wrote the file with the secret: a command says nothing before. The port of a
+-- server that was killed may be somebody else's by now.
+local function prove(self, request)
+    local nonce = request.query.nonce
+    if not nonce or not nonce:match("^%x+$") or #nonce > 128 then return http.error(400, "nonce: hexadecimal digits expected") end
+    return http.json(200, { server = "syncline", version = self.version, proof = admin.proof(self.token, nonce) })
 end
 
 local function list_apps(self)
@@ -46,6 +59,16 @@ end
 
 local function show_app(self, _, id)
     return answer(200, self.operations:app(id))
+end
+
+local function list_keys(self)
+    return answer(200, self.operations:keys())
+end
+
+local function rotate_keys(self, request)
+    local keys, message, code = self.operations:rotate_keys({ now = http.object(request).now == true })
+    if keys then self.log("notice", "a new key signs tokens", { id = keys[1].id }) end
+    return answer(200, keys, message, code)
 end
 
 local function list_users(self, _, app)
@@ -103,7 +126,6 @@ local APP = "^/admin/v1/apps/([%w_-]+)"
 local USER = APP .. "/users/([%w_.-]+)"
 
 local ROUTES = {
-    { "^/admin/v1/ping$", { GET = ping } },
     { "^/admin/v1/apps$", { GET = list_apps, POST = create_app } },
     { APP .. "$", { GET = show_app } },
     { APP .. "/users$", { GET = list_users, POST = create_user } },
@@ -112,10 +134,12 @@ local ROUTES = {
     { USER .. "/disable$", { PUT = switch(true) } },
     { USER .. "/enable$", { PUT = switch(false) } },
     { APP .. "/permissions/explain$", { POST = explain } },
+    { "^/admin/v1/keys$", { GET = list_keys, POST = rotate_keys } },
     { "^/admin/v1/compaction$", { POST = compact, GET = show_compaction } },
 }
 
 local function route(self, request)
+    if request.path == "/admin/v1/proof" then return prove(self, request) end
     if not auth.equal(auth.sha256(self.token), auth.sha256(http.bearer(request) or "")) then
         return http.error(401, "the token of this run of the server is needed")
     end

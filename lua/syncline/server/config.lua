@@ -8,6 +8,7 @@ local check = require("syncline.check")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
 local duration = require("syncline.duration")
+local keyring = require("syncline.server.keyring")
 local limits = require("syncline.services.limits")
 
 local config = {}
@@ -89,23 +90,6 @@ function config.check(given)
     return out
 end
 
--- The key that our own tokens are signed with lies in the storage folder; it is made once.
-local function own_key(storage)
-    local folder = storage .. "/keys"
-    local path = folder .. "/signing.key"
-    if not disk.exists(path) then
-        local ok, message = disk.make_folder(folder)
-        if not ok then return nil, message end
-        ok, message = disk.write_private(path, auth.hex(auth.random(32)) .. "\n")
-        if not ok then return nil, message end
-    end
-    local text, message = disk.read(path)
-    if not text then return nil, message end
-    local secret = text:match("^(%x+)%s*$")
-    if not secret or #secret < 32 then return nil, ("'%s' is no signing key (hexadecimal digits)"):format(path) end
-    return auth.key({ alg = "HS256", kid = "own", secret = secret })
-end
-
 local function read_key(spec, number)
     check.options(("server: keys[%d]"):format(number), spec, KEY_FIELDS)
     local options = { alg = spec.alg, kid = spec.kid, secret = spec.secret, pem = spec.pem, jwk = spec.jwk }
@@ -117,20 +101,19 @@ local function read_key(spec, number)
     return auth.key(options)
 end
 
----The signing key and all keys whose tokens are accepted.
+---The keys that our tokens are signed and checked with.
 ---@param checked table a checked configuration
----@return userdata|nil key
----@return userdata[]|string keys, or what is wrong
-function config.keys(checked)
-    local key, message = own_key(checked.storage)
-    if not key then return nil, message end
-    local keys = { key }
+---@param create boolean make the first key if there is none
+---@return syncline.server.Keyring|nil
+---@return string|nil message
+function config.keys(checked, create)
+    local others = {}
     for number, spec in ipairs(checked.keys or {}) do
         local other, reason = read_key(spec, number)
         if not other then return nil, ("keys[%d]: %s"):format(number, reason) end
-        keys[#keys + 1] = other
+        others[number] = other
     end
-    return key, keys
+    return keyring.open(checked.storage, { create = create, others = others }, os.time())
 end
 
 ---TLS files: those of the configuration, or a certificate of our own for localhost, made on the first

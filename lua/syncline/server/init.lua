@@ -49,7 +49,7 @@ local function standing_user(self, request)
     local app_id = request.path:match("/app/([%w_-]+)/realm%-sync$") or claims.aud
     local app = type(app_id) == "string" and self.services.apps[app_id]
     if not app then return nil end
-    claims = auth.verify(token, self.keys, { now = os.time(), leeway = self.config.token_leeway, audience = app_id })
+    claims = auth.verify(token, self.keyring.accepted, { now = os.time(), leeway = self.config.token_leeway, audience = app_id })
     if not claims or type(claims.sub) ~= "string" or claims.typ ~= nil and claims.typ ~= "access" then return nil end
     if not app:admits_standing(claims) then return nil end
     local data = type(claims.user_data) == "table" and claims.user_data or {}
@@ -201,7 +201,7 @@ local function open_services(self)
     if not apps then return nil, message end
     local opened
     opened, message = services.open({
-        apps = apps, directory = storage .. "/users", key = self.key, keys = self.keys,
+        apps = apps, directory = storage .. "/users", keyring = self.keyring,
         base_url = self.config.base_url or "https://localhost", clock = os.time, log = self.log, mail = self.config.mail,
         fetch = function(options) return self.loop:request(options) end,
         on_revoke = function(app, user_id, sessions) drop_revoked(self, app.id, user_id, sessions) end,
@@ -212,9 +212,30 @@ local function open_services(self)
     return opened
 end
 
+-- Bytes in the path of a socket that every system takes.
+local MAX_SOCKET = 100
+
 -- ---- the operator -----------------------------------------------------------------------------------
 
--- Port and token of this run, for whoever may read the storage folder.
+-- A socket in the storage folder that only its owner can open; where its path is too long for one, a port.
+local function listen_admin(self)
+    local options = {
+        socket = self.config.storage .. "/admin.sock", max_connections = 32,
+        body_limit = function() return 256 * 1024 end,
+        on_request = function(request)
+            self.admin:handle(read_request(self, request), function(response) answer(self, request, response) end)
+        end,
+    }
+    if #options.socket > MAX_SOCKET then
+        options.socket, options.host, options.port = nil, "127.0.0.1", 0
+    end
+    local socket, message, code = self.loop:listen(options)
+    if not socket then return nil, message, code end
+    self.admin_path = options.socket
+    return socket
+end
+
+-- Place and token of this run, for whoever may read the storage folder.
 local function open_admin(self)
     local storage, token = self.config.storage, auth.hex(auth.random(32))
     self.admin = admin.new({
@@ -223,15 +244,9 @@ local function open_admin(self)
         log = self.log,
     })
     local message, code
-    self.admin_socket, message, code = self.loop:listen({
-        host = "127.0.0.1", port = 0, max_connections = 32,
-        body_limit = function() return 256 * 1024 end,
-        on_request = function(request)
-            self.admin:handle(read_request(self, request), function(response) answer(self, request, response) end)
-        end,
-    })
+    self.admin_socket, message, code = listen_admin(self)
     if not self.admin_socket then return nil, message, code end
-    local url = ("http://127.0.0.1:%d"):format(self.admin_socket:port())
+    local url = not self.admin_path and ("http://127.0.0.1:%d"):format(self.admin_socket:port()) or nil
     self.admin_file = storage .. "/admin.json"
     local ok
     ok, message = disk.write_private(self.admin_file, core.json.encode({ url = url, token = token }) .. "\n")
@@ -244,8 +259,11 @@ end
 
 local function close_admin(self)
     if self.admin_file then os.remove(self.admin_file) end
-    if self.admin_socket then self.admin_socket:close() end
-    self.admin_file, self.admin_socket = nil, nil
+    if self.admin_socket then
+        self.admin_socket:close()
+        if self.admin_path then os.remove(self.admin_path) end
+    end
+    self.admin_file, self.admin_socket, self.admin_path = nil, nil, nil
 end
 
 local function listen(self)
@@ -262,6 +280,7 @@ end
 
 local function sweep(self)
     self.files:sweep(self.loop:now())
+    self.keyring:prune(os.time())
     self.sweep_timer = self.loop:timer(15, function() sweep(self) end)
 end
 
@@ -272,9 +291,8 @@ local function prepare(self)
         if not ok then return nil, message end
     end
     local message
-    self.key, message = config.keys(self.config)
-    if not self.key then return nil, message end
-    self.keys = message
+    self.keyring, message = config.keys(self.config, true)
+    if not self.keyring then return nil, message end
     self.tls, message = config.tls(self.config)
     if self.tls == nil then return nil, message end
     self.services, message = open_services(self)
@@ -352,7 +370,7 @@ end
 ---@param lifetime integer|nil seconds, default one hour
 ---@return string
 function Server:token(app_id, user_id, lifetime)
-    return Server.mint(self.key, app_id, user_id, lifetime)
+    return Server.mint(self.keyring.signing, app_id, user_id, lifetime)
 end
 
 ---As `server:token`, with a key.

@@ -30,6 +30,9 @@ function operations.on_storage(services, storage, configured, files)
     return setmetatable({ services = services, storage = storage, stored = stored, files = files }, operations)
 end
 
+-- Seconds that clocks may differ: an earlier key is accepted so much longer.
+local LEEWAY = 60
+
 local NAMES = {
     ["anon-user"] = "anonymous",
     ["local-userpass"] = "email",
@@ -263,6 +266,30 @@ local function read_identities(app, facts)
         return nil, "an email address, or the subject of an issuer's tokens, is needed"
     end
     return list, account
+end
+
+---The keys that tokens are signed with: `id`, and `until` (Unix seconds) for those that are only accepted.
+---@return table[]
+function operations:keys()
+    return json.array(self.services.keyring:list(os.time()))
+end
+
+---From now on a new key signs. Tokens of the one before are accepted until the last refresh token that it signed
+---has expired, or with `now` not any more, which logs everybody out.
+---@param options { now: boolean? }
+---@return table[]? keys
+---@return string? message
+---@return string? code
+function operations:rotate_keys(options)
+    local keep = 0
+    for _, app in pairs(options.now and {} or self.services.apps) do
+        keep = math.max(keep, app.tokens.refresh_lifetime + LEEWAY)
+    end
+    local ok, message = self.services.keyring:rotate(keep, os.time())
+    if not ok then
+        return nil, message, "storage"
+    end
+    return self:keys()
 end
 
 ---Creates a user: `email` and perhaps `password`, `subject`, or `identities` to keep; perhaps `id` (24 hexadecimal

@@ -44,8 +44,7 @@ end
 ---@field id string
 ---@field config table the app's part of the configuration
 ---@field path string directory file
----@field key userdata signing key
----@field keys userdata[] accepted keys
+---@field keyring { signing: userdata, accepted: userdata[] }
 ---@field clock fun(): integer Unix seconds
 ---@field tick fun(): number seconds of a clock that never jumps
 ---@field later (fun(seconds: number, action: fun()))? calls back after some time; without it nothing waits
@@ -96,8 +95,7 @@ function app.open(options)
         directory = users,
         tokens = tokens.new({
             app_id = options.id,
-            key = options.key,
-            keys = options.keys,
+            keyring = options.keyring,
             access_lifetime = config.access_token_lifetime or 30 * 60,
             refresh_lifetime = config.refresh_token_lifetime or 60 * 24 * 3600,
         }),

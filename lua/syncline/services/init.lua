@@ -23,8 +23,7 @@ services.__index = services
 ---@class syncline.services.Options
 ---@field apps table<string, table> configuration per app id
 ---@field directory string folder of the directory files
----@field key userdata signing key of our tokens
----@field keys userdata[]? accepted keys, the signing key among them
+---@field keyring { signing: userdata, accepted: userdata[] } the key of our tokens, and all that are accepted; may change
 ---@field base_url string origin that clients use
 ---@field clock fun(): integer Unix seconds
 ---@field tick (fun(): number)? seconds of a clock that never jumps; without it `clock`
@@ -47,7 +46,7 @@ function services.open(options)
             { app = mail.app, to = mail.to, purpose = mail.purpose })
     end
     self.tick, self.later, self.limits = options.tick or options.clock, options.later, options.limits or limits.check()
-    self.directory, self.key, self.keys = options.directory, options.key, options.keys or { options.key }
+    self.directory, self.keyring = options.directory, options.keyring
     self.fetch, self.on_revoke = options.fetch, options.on_revoke
     for id, config in pairs(options.apps) do
         local app, message, code = self:add(id, config)
@@ -70,8 +69,7 @@ function services:add(id, config)
         id = id,
         config = config,
         path = ("%s/%s.realm"):format(self.directory, id),
-        key = self.key,
-        keys = self.keys,
+        keyring = self.keyring,
         clock = self.clock,
         tick = self.tick,
         later = self.later,

@@ -6,8 +6,7 @@ tokens.__index = tokens
 
 ---@class syncline.services.Tokens
 ---@field app_id string audience of every token
----@field key userdata signing key (auth.key)
----@field keys userdata[] keys that are accepted, the signing key among them
+---@field keyring { signing: userdata, accepted: userdata[] } keys of auth.key; may change
 ---@field access_lifetime integer seconds
 ---@field refresh_lifetime integer seconds
 
@@ -35,7 +34,7 @@ function tokens:access(user, session, now)
         exp = now + self.access_lifetime,
         baas_device_id = NO_DEVICE,
         user_data = user.custom_data,
-    }, self.key))
+    }, self.keyring.signing))
 end
 
 ---The refresh token of a login session.
@@ -53,7 +52,7 @@ function tokens:refresh(user, session, now)
         iat = now,
         exp = now + self.refresh_lifetime,
         baas_device_id = NO_DEVICE,
-    }, self.key))
+    }, self.keyring.signing))
 end
 
 ---Verifies a token of the wanted kind.
@@ -63,7 +62,7 @@ end
 ---@return table? claims
 ---@return string? reason
 function tokens:verify(token, kind, now)
-    local claims, reason = auth.verify(token, self.keys, { audience = self.app_id, now = now, leeway = 30 })
+    local claims, reason = auth.verify(token, self.keyring.accepted, { audience = self.app_id, now = now, leeway = 30 })
     if not claims then
         return nil, reason
     end
