@@ -334,6 +334,8 @@ build = {
       "csrc/transform/order.c",
       "csrc/transform/quirks.c",
       "csrc/transform/run.c",
+      "csrc/transform/run_merge.c",
+      "csrc/transform/run_table.c",
       "csrc/transform/stream.c",
       "csrc/transform/symbol.c",
       "csrc/transform/transform.c",

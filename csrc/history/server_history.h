@@ -29,6 +29,9 @@ typedef struct sl_server_history_options {
     const sl_env *env;     /* borrowed: wall clock, salts */
     size_t cache_bytes;    /* recent changesets kept in memory; 0 = 8 MiB */
     bool keep_originals;   /* store each changeset as uploaded too, where it differs */
+    /* Steps (sl_merge_options) that the merges of one upload may take; 0 = 100 million, some tenths
+     * of a second. Beyond them the client is told 222 and comes back on a fresh copy. */
+    uint64_t max_merge_steps;
 } sl_server_history_options;
 
 /* Opens the history of `store` and `realm` (both borrowed, must outlive it; the realm was opened

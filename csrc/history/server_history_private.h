@@ -41,6 +41,7 @@ struct sl_server_history {
     sl_store *store;
     sl_realm *realm;
     bool keep_originals;
+    uint64_t max_merge_steps;
     bool in_unit, recording;
     bool unsynced; /* the last commit was not durable */
     sl_server_numbers now, unit;
@@ -65,7 +66,7 @@ bool sl_server_history_scan_entries(void *ctx, uint64_t after, uint64_t last,
 bool sl_server_history_scan_full(void *ctx, uint64_t after, uint64_t last, sl_entry_visitor visit,
                                  void *visit_ctx, sl_status *st);
 /* A failure of changeset, transform or realm as one of this room: the client is to blame for what
- * does not parse, merge or apply (code 212 or 225). False. */
+ * does not parse, merge or apply (code 212 or 225), or takes too long to merge (222). False. */
 bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t client_version);
 /* Notes that the file holds data of `cs`'s feature level, and that *level_of_author reads it. */
 bool sl_server_history_note_level(sl_server_history *history, const sl_changeset *cs,

@@ -18,6 +18,8 @@ typedef struct integration {
     incoming *batch;
     sl_merge_item *items;
     size_t count, parsed;
+    sl_steps steps; /* of all merges of the upload */
+    sl_merge_options merge;
     sl_window *window;
     sl_buf encoded;
 } integration;
@@ -27,8 +29,10 @@ static bool blame(sl_status *st, int code, const char *why) {
 }
 
 /* Contradictions of the schema have a number of their own, because a fresh copy would not help the
- * client (6.5). */
+ * client (6.5). What takes too long to merge is as if the client had been away for too long: on a
+ * fresh copy its changes meet nothing. */
 static int code_of(const sl_status *inner) {
+    if (strcmp(inner->id, SL_MERGE_TOO_LONG) == 0) return 222;
     if (inner->id[0] == 'S' && inner->id[1] >= '1' && inner->id[1] <= '9') return 225;
     return strcmp(inner->id, "A-SCHEMA") == 0 ? 225 : 212;
 }
@@ -111,7 +115,8 @@ static bool open_window(integration *in, uint64_t last, sl_status *st) {
                                  .takes_part = takes_part,
                                  .ctx = in,
                                  .scan = sl_server_history_scan_full,
-                                 .scan_ctx = in->history};
+                                 .scan_ctx = in->history,
+                                 .merge = &in->merge};
     in->window = sl_window_new(&options);
     return in->window || sl_fail_memory(st);
 }
@@ -239,7 +244,8 @@ bool sl_server_history_integrate(sl_server_history *h, const sl_server_upload *u
                                  sl_status *st) {
     if (!h->in_unit || h->recording)
         return sl_fail(st, SL_ERR_USAGE, "", "no unit of work for uploads is open");
-    integration in = {.history = h};
+    integration in = {.history = h, .steps = {0, h->max_merge_steps}};
+    in.merge.steps = &in.steps;
     sl_buf_init(&in.encoded, h->alloc);
     bool ok = load_row(&in, upload->ident, st) && read_all(&in, upload, st) && merge_all(&in, st) &&
               store_progress(&in, upload, st);

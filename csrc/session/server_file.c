@@ -9,7 +9,8 @@ static bool open_parts(sl_server_file *file, sl_store *store, const sl_server_fi
     sl_server_history_options history_options = {.alloc = options->alloc,
                                                  .env = options->env,
                                                  .cache_bytes = options->cache_bytes,
-                                                 .keep_originals = options->keep_originals};
+                                                 .keep_originals = options->keep_originals,
+                                                 .max_merge_steps = options->max_merge_steps};
     if (!sl_realm_open(&file->realm, &realm_options, st)) return false;
     file->history = sl_server_history_open(store, file->realm, &history_options, st);
     file->store = store;

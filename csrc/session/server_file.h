@@ -16,6 +16,7 @@ typedef struct sl_server_file_options {
     const sl_env *env;     /* borrowed; outlives the file */
     size_t cache_bytes;    /* sl_server_history_options */
     bool keep_originals;
+    uint64_t max_merge_steps;
     uint64_t max_backlog; /* bytes of uploads that may wait; 0 = 1 GiB. Above it: error 100 */
     /* Seconds after which a client that stayed away is expired (error 222); 0 = never. */
     int64_t client_ttl;

@@ -186,7 +186,13 @@ static void note_oddity(sl_merge_index *index, sl_merge_object *object, const sl
 
 /* ---- schema instructions ---- */
 
-static bool list_insert(sl_merge *m, sl_merge_list *list, uint32_t at, sl_merge_node *node) {
+sl_merge_list *sl_index_schema(const sl_merge_index *index, uint32_t class_name, uint32_t field) {
+    return sl_idmap_get(&index->schema, pair_key(class_name, field));
+}
+
+/* Puts `node` where it belongs by its position; mostly that is the end. */
+static bool list_insert(sl_merge *m, sl_merge_list *list, sl_merge_node *node) {
+    uint32_t at = list->count;
     if (list->count == list->capacity) {
         uint32_t capacity = list->capacity ? list->capacity * 2 : 8;
         sl_merge_node **nodes = sl_arena_alloc(&m->scratch, capacity * sizeof *nodes);
@@ -195,10 +201,11 @@ static bool list_insert(sl_merge *m, sl_merge_list *list, uint32_t at, sl_merge_
         list->nodes = nodes;
         list->capacity = capacity;
     }
-    memmove(&list->nodes[at + 1], &list->nodes[at], (list->count - at) * sizeof *list->nodes);
+    for (; at > 0 && list->nodes[at - 1]->position > node->position; at--)
+        list->nodes[at] = list->nodes[at - 1];
     list->nodes[at] = node;
     list->count++;
-    return true;
+    return sl_merge_spend(m, list->count - at);
 }
 
 static bool is_schema(uint8_t op) {
@@ -210,29 +217,25 @@ static bool is_eraser(uint8_t op) {
 }
 
 static bool file_schema(sl_merge *m, sl_merge_node *node) {
-    sl_merge_index *index = m->index;
-    if (!list_insert(m, &index->schema, index->schema.count, node)) return false;
-    return !is_eraser(node->op) || list_insert(m, &index->erasers, index->erasers.count, node);
-}
-
-static bool insert_before(sl_merge *m, sl_merge_list *list, sl_merge_node *node,
-                          const sl_merge_node *before) {
-    uint32_t at = 0;
-    while (at < list->count && list->nodes[at] != before)
-        at++;
-    return list_insert(m, list, at, node);
+    sl_idmap *map = &m->index->schema;
+    sl_merge_list *list = sl_index_schema(m->index, node->class_name, node->field);
+    if (!list) {
+        list = sl_arena_zero(&m->scratch, 1, sizeof *list);
+        if (!list || !sl_idmap_add(map, pair_key(node->class_name, node->field), list))
+            return sl_merge_no_memory(m) == 0;
+    }
+    m->index->has_erasers |= is_eraser(node->op);
+    return list_insert(m, list, node);
 }
 
 bool sl_index_insert(sl_merge *m, sl_merge_node *node, sl_merge_node *before) {
-    sl_merge_index *index = m->index;
     /* Behind everything that was put in front of `before` earlier, in front of `before` itself. */
     node->position = before->position - UINT32_MAX + before->inserted++;
     node->previous = before->previous;
     node->next = before;
     before->previous->next = node;
     before->previous = node;
-    return insert_before(m, &index->schema, node, before) &&
-           insert_before(m, &index->erasers, node, before);
+    return file_schema(m, node);
 }
 
 /* ---- looking through both sides ---- */
@@ -358,7 +361,7 @@ bool sl_index_build(sl_merge *m) {
     sl_merge_index *index = m->index;
     index->last = &index->all;
     index->plain = m->options.no_index || few_pairs(m);
-    index->fields.arena = index->branches.arena = &m->scratch;
+    index->fields.arena = index->branches.arena = index->schema.arena = &m->scratch;
     if (index->plain) return scan_incoming(m, &filter);
     index->local_hashes =
         sl_arena_alloc(&m->scratch, m->local.instructions * sizeof *index->local_hashes);

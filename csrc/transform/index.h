@@ -45,12 +45,13 @@ typedef struct sl_merge_list {
 typedef struct sl_merge_index {
     sl_merge_node all; /* sentinel: the incoming side from all.next on, dropped ones excluded */
     sl_merge_node *last;
-    sl_merge_list schema, erasers; /* by position: all schema kinds; ERASE_TABLE and ERASE_COLUMN */
+    sl_idmap schema;               /* schema instructions of each class and each property */
+    bool has_erasers;              /* ERASE_TABLE or ERASE_COLUMN among them */
     sl_merge_object *first_object; /* plain: the objects in a row */
     sl_merge_object **objects;     /* else: open addressing by hash, at most half full */
     uint32_t object_count, object_capacity, field_count;
     sl_idmap fields, branches;
-    sl_run_table *tables;
+    struct sl_run_table *tables;
     sl_merge_object *odd_objects;
     sl_merge_node *pending; /* local ERASE_COLUMN just made by F4, to be merged with the rest */
     uint32_t *local_hashes; /* of the object of each local instruction; NULL if plain */
@@ -67,6 +68,10 @@ sl_merge_object *sl_index_object(const sl_merge_index *index, uint32_t class_nam
                                  const sl_key *key, uint32_t hash);
 sl_merge_field *sl_index_field(const sl_merge_index *index, uint32_t object, uint32_t field);
 sl_merge_branch *sl_index_branch(const sl_merge_index *index, uint32_t field, uint64_t name);
+
+/* The schema instructions of a property by position; with SL_NO_NUMBER as `field` those of the
+ * class itself. NULL if there are none. */
+sl_merge_list *sl_index_schema(const sl_merge_index *index, uint32_t class_name, uint32_t field);
 
 /* Files `node`, just made, in front of the incoming `before`. False: no memory (reported). */
 bool sl_index_insert(sl_merge *m, sl_merge_node *node, sl_merge_node *before);

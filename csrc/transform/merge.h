@@ -86,6 +86,7 @@ typedef struct sl_merge {
     sl_symbols symbols;
     struct sl_merge_index *index;
     sl_status *st;
+    sl_steps steps;
     bool failed;
 } sl_merge;
 
@@ -101,6 +102,11 @@ static inline sl_merge_entry *sl_merge_entry_of(const sl_merge *m, const sl_merg
  * Returns SL_MERGE_FAILED. */
 unsigned sl_merge_reject(sl_merge *m, const char *id, const char *why, const sl_merge_node *x,
                          const sl_merge_node *y);
+/* Counts steps; false, with SL_MERGE_TOO_LONG set, when there are too many. */
+bool sl_merge_too_long(sl_merge *m);
+static inline bool sl_merge_spend(sl_merge *m, uint64_t steps) {
+    return sl_steps_take(&m->steps, steps) || sl_merge_too_long(m);
+}
 /* Sets SL_ERR_MEMORY. Returns SL_MERGE_FAILED. */
 unsigned sl_merge_no_memory(sl_merge *m);
 

@@ -1,11 +1,20 @@
 #include "base/strmap.h"
-#include "transform/run.h"
+#include "transform/run_table.h"
 #include "transform/symbol.h"
 
 unsigned sl_merge_no_memory(sl_merge *m) {
     if (!m->failed) sl_fail_memory(m->st);
     m->failed = true;
     return SL_MERGE_FAILED;
+}
+
+bool sl_merge_too_long(sl_merge *m) {
+    if (!m->failed)
+        sl_fail(m->st, SL_ERR_CHANGESET, SL_MERGE_TOO_LONG,
+                "merging it with what others did meanwhile takes more than %llu steps",
+                (unsigned long long)m->steps.limit);
+    m->failed = true;
+    return false;
 }
 
 static int width(sl_str s) {

@@ -3,29 +3,8 @@
 #define SL_TRANSFORM_RUN_H
 
 #include "transform/rules.h"
-#include "transform/slot.h"
 
-/* The compact copy of one list instruction. */
-typedef struct sl_run_cell {
-    sl_slot slot;
-    uint32_t age;
-    uint32_t node; /* index in sl_merge_run.nodes */
-    uint8_t op;
-    bool changed;
-} sl_run_cell;
-
-struct sl_merge_run;
-
-/* The compact copy of a run. `cells` hold the truth about positions while `valid`; only cells of
- * nodes that are not dropped exist, unless `purge` is set. */
-typedef struct sl_run_table {
-    struct sl_merge_run *run;
-    struct sl_run_table *next; /* all tables of the merge */
-    sl_run_cell *cells;
-    sl_merge_node **nodes;
-    uint32_t count;
-    bool valid, purge;
-} sl_run_table;
+struct sl_run_table;
 
 /* Incoming instructions in order. A node is in at most two runs: linked by next_in_run (roots and
  * rest of a field, erasures of an object) or by next_in_branch (the instructions below one name).
@@ -35,7 +14,7 @@ typedef struct sl_run_table {
  * have a compact copy; the nodes are then stale until sl_run_expand. */
 typedef struct sl_merge_run {
     sl_merge_node *head, *tail;
-    sl_run_table *table;        /* NULL until it is needed */
+    struct sl_run_table *table; /* NULL until it is needed */
     uint32_t kinds;             /* bit set of ops, dropped ones included */
     uint32_t count;             /* nodes ever added */
     uint16_t shortest, longest; /* path sizes */

@@ -3,6 +3,7 @@
 #include "transform/index.h"
 #include "transform/order.h"
 #include "transform/quirks.h"
+#include "transform/run_table.h"
 #include "transform/stream.h"
 #include "transform/symbol.h"
 
@@ -95,9 +96,13 @@ bool sl_merge_insert_erase_column(sl_merge *m, sl_merge_node *erase, const sl_me
 
 /* ---- one local instruction against the incoming side ---- */
 
+/* A pair that goes through the rules costs about as much as this many steps of a run. */
+enum { PAIR = 4 };
+
 /* Merges with every incoming instruction from `from` on: for schema erasures and without index. */
 static bool visit_all(sl_merge *m, sl_merge_node *local, sl_merge_node *from) {
     for (sl_merge_node *node = from; node && !local->dropped; node = node->next) {
+        if (!sl_merge_spend(m, PAIR)) return false;
         if (node->dropped) continue;
         if (!sl_merge_pair(m, local, node)) return false;
         sl_merge_node *added = m->index->pending;
@@ -109,30 +114,71 @@ static bool visit_all(sl_merge *m, sl_merge_node *local, sl_merge_node *from) {
     return true;
 }
 
-static bool visit_schema(sl_merge *m, sl_merge_node *local) {
-    const sl_merge_list *list = &m->index->schema;
-    for (uint32_t j = 0; j < list->count && !local->dropped; j++)
-        if (!list->nodes[j]->dropped && !sl_merge_pair(m, local, list->nodes[j])) return false;
-    return true;
-}
-
-/* The first incoming schema erasure that discards `local`, or NULL. */
-static sl_merge_node *first_eraser(const sl_merge_index *index, const sl_merge_node *local) {
-    for (uint32_t j = 0; j < index->erasers.count; j++) {
-        sl_merge_node *node = index->erasers.nodes[j];
-        if (node->dropped || node->class_name != local->class_name) continue;
-        if (node->op == SL_OP_ERASE_TABLE) return node;
-        if (sl_matrix_flat(node->op, local->op)->apply && node->field == local->field) return node;
-    }
-    return NULL;
-}
-
 static uint64_t position_of(const sl_merge_node *node) {
     return node ? node->position : UINT64_MAX;
 }
 
 static sl_merge_node *earlier(sl_merge_node *a, sl_merge_node *b) {
     return position_of(a) <= position_of(b) ? a : b;
+}
+
+/* The schema instructions that a local one can have to do with, walked through together: those of
+ * its class, of its property and of the class that the property links to. */
+typedef struct schema_walk {
+    const sl_merge_list *lists[3];
+    uint32_t at[3];
+} schema_walk;
+
+static void add_list(schema_walk *walk, int k, const sl_merge_list *list) {
+    walk->lists[k] = list;
+    walk->at[k] = 0;
+}
+
+static schema_walk schema_of(const sl_merge_index *index, const sl_merge_node *local) {
+    bool links = local->op == SL_OP_ADD_COLUMN && local->in->type == SL_TYPE_LINK &&
+                 local->target != local->class_name;
+    schema_walk walk;
+    add_list(&walk, 0, sl_index_schema(index, local->class_name, SL_NO_NUMBER));
+    add_list(&walk, 1,
+             local->field == SL_NO_NUMBER
+                 ? NULL
+                 : sl_index_schema(index, local->class_name, local->field));
+    add_list(&walk, 2, links ? sl_index_schema(index, local->target, SL_NO_NUMBER) : NULL);
+    return walk;
+}
+
+static sl_merge_node *next_schema(schema_walk *walk) {
+    int first = -1;
+    for (int k = 0; k < 3; k++) {
+        if (!walk->lists[k] || walk->at[k] == walk->lists[k]->count) continue;
+        const sl_merge_node *node = walk->lists[k]->nodes[walk->at[k]];
+        if (first < 0 || node->position < walk->lists[first]->nodes[walk->at[first]]->position)
+            first = k;
+    }
+    return first < 0 ? NULL : walk->lists[first]->nodes[walk->at[first]++];
+}
+
+static bool visit_schema(sl_merge *m, sl_merge_node *local) {
+    schema_walk walk = schema_of(m->index, local);
+    for (sl_merge_node *node; !local->dropped && (node = next_schema(&walk)) != NULL;) {
+        if (!sl_merge_spend(m, PAIR)) return false;
+        if (!node->dropped && !sl_merge_pair(m, local, node)) return false;
+    }
+    return true;
+}
+
+/* The first incoming schema erasure that discards `local`, or NULL. */
+static sl_merge_node *first_eraser(sl_merge *m, const sl_merge_node *local) {
+    if (!m->index->has_erasers) return NULL;
+    schema_walk walk = schema_of(m->index, local);
+    for (sl_merge_node *node; (node = next_schema(&walk)) != NULL;) {
+        if (!sl_merge_spend(m, 1)) return NULL;
+        if (node->dropped) continue;
+        if (node->op == SL_OP_ERASE_TABLE) return node;
+        if (node->op == SL_OP_ERASE_COLUMN && sl_matrix_flat(node->op, local->op)->apply)
+            return node;
+    }
+    return NULL;
 }
 
 /* An ERASE_OBJECT discards whatever it meets, so each visit pays for itself. */
@@ -142,6 +188,7 @@ static bool visit_object(sl_merge *m, sl_merge_node *local, sl_merge_object *obj
     while (*link && !local->dropped) {
         sl_merge_node *node = *link;
         if (node->position >= limit) break;
+        if (!sl_merge_spend(m, PAIR)) return false;
         if (!node->dropped && !sl_merge_pair(m, local, node)) return false;
         if (node->dropped)
             *link = node->next_in_object;
@@ -151,10 +198,13 @@ static bool visit_object(sl_merge *m, sl_merge_node *local, sl_merge_object *obj
     return true;
 }
 
-static void expand_field(sl_merge_field *field) {
+static bool expand_field(sl_merge *m, sl_merge_field *field) {
     sl_run_expand(&field->rest);
-    for (sl_merge_branch *branch = field->branches; branch; branch = branch->next)
+    for (sl_merge_branch *branch = field->branches; branch; branch = branch->next) {
+        if (!sl_merge_spend(m, 1)) return false;
         sl_run_expand(&branch->run);
+    }
+    return true;
 }
 
 /* Where the instructions with a path are that `local` can have to do with. */
@@ -179,7 +229,7 @@ static bool visit_runs(sl_merge *m, sl_merge_node *local, sl_merge_run *roots, s
             root = sl_run_after(roots, root);
         else
             other = sl_run_after(rest, other);
-        if (!sl_merge_pair(m, local, node)) return false;
+        if (!sl_merge_spend(m, PAIR) || !sl_merge_pair(m, local, node)) return false;
     }
     return true;
 }
@@ -190,6 +240,7 @@ static sl_merge_node *first_root(sl_merge *m, sl_merge_run *roots, sl_merge_node
                                  uint64_t limit) {
     for (sl_merge_node *root = sl_run_first(roots); root && root->position < limit;
          root = sl_run_after(roots, root)) {
+        if (!sl_merge_spend(m, 1)) return NULL;
         const sl_matrix_cell *cell = sl_matrix_nested(root->op);
         if (cell->apply && (cell->apply(m, root, local) & SL_DROP_Y)) return root;
     }
@@ -203,14 +254,14 @@ static bool visit_field(sl_merge *m, sl_merge_node *local, sl_merge_field *field
     if (rest && local->path_size > 0 && !m->options.explain && sl_run_accepts(rest, local)) {
         sl_merge_node *killer = roots ? first_root(m, roots, local, limit) : NULL;
         if (killer) limit = killer->position;
-        if (!sl_run_merge(m, rest, local, limit)) return false;
+        if (m->failed || !sl_run_merge(m, rest, local, limit)) return false;
         return !killer || local->dropped || sl_merge_pair(m, local, killer);
     }
     if (rest) {
-        if (rest == &field->rest)
-            expand_field(field);
-        else
+        if (rest != &field->rest)
             sl_run_expand(rest);
+        else if (!expand_field(m, field))
+            return false;
         /* An outer insertion or erasure moves the lists below it apart. */
         if (local->path_size > 0 && local->path_size < rest->longest) rest->siblings = false;
     }
@@ -223,7 +274,8 @@ static bool visit_path(sl_merge *m, sl_merge_node *local, sl_merge_object *objec
 }
 
 static bool visit_in_object(sl_merge *m, sl_merge_node *local, sl_merge_object *object) {
-    sl_merge_node *killer = first_eraser(m->index, local);
+    sl_merge_node *killer = first_eraser(m, local);
+    if (m->failed) return false;
     if (object && local->op != SL_OP_ERASE_OBJECT)
         killer = earlier(killer, sl_run_first(&object->erases));
     uint64_t limit = position_of(killer);
@@ -247,7 +299,7 @@ static bool visit(sl_merge *m, sl_merge_node *local, sl_merge_object *object) {
 
 /* True if no incoming instruction can matter to a local one that addresses `object`. */
 static bool is_free(const sl_merge *m, const sl_merge_object *object) {
-    return !object && m->index->erasers.count == 0 && !m->index->plain;
+    return !object && !m->index->has_erasers && !m->index->plain;
 }
 
 static void note_meeting(sl_merge *m, uint32_t entry, sl_merge_object *object,
@@ -329,8 +381,10 @@ static bool rebuild(sl_merge *m, sl_merge_entry *entry) {
     for (uint32_t j = 0; j < cs->count; j++) {
         const sl_instruction *in = &cs->instructions[j];
         bool target = (in->op & ~SL_OP_DROPPED) == SL_OP_ERASE_TABLE;
-        for (const sl_merge_insertion *i = target ? entry->inserted : NULL; i; i = i->next)
+        for (const sl_merge_insertion *i = target ? entry->inserted : NULL; i; i = i->next) {
+            if (!sl_merge_spend(m, 1)) return false;
             if (i->before == in && !(i->in->op & SL_OP_DROPPED)) list[count++] = *i->in;
+        }
         if (!(in->op & SL_OP_DROPPED)) list[count++] = *in;
     }
     cs->instructions = list;
@@ -362,6 +416,7 @@ static bool close_side(sl_merge *m, sl_merge_side *side) {
 static bool run_merge(sl_merge *m) {
     if (!sl_order_entries(m)) return false;
     if (m->local.instructions == 0 || m->incoming.instructions == 0) return true;
+    if (!sl_merge_spend(m, m->local.instructions + m->incoming.instructions)) return false;
     if (sl_stream_fits(m)) {
         if (!sl_stream_merge(m)) return false;
     } else {
@@ -407,11 +462,13 @@ bool sl_transform(sl_merge_item *local, size_t local_count, sl_merge_item *incom
     m.st = st;
     m.index = &index;
     if (options) m.options = *options;
+    if (m.options.steps) m.steps = *m.options.steps;
     sl_arena_init(&m.scratch, first_memory_init(&first, m.options.alloc));
     bool ok = open_side(&m, &m.local, local, local_count, NULL) &&
               open_side(&m, &m.incoming, incoming, incoming_count,
                         local_count ? &m.local.entries[0] : NULL) &&
               run_merge(&m);
+    if (m.options.steps) m.options.steps->taken = m.steps.taken;
     sl_arena_free(&m.scratch);
     return ok;
 }

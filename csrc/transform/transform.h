@@ -2,6 +2,7 @@
 #ifndef SL_TRANSFORM_TRANSFORM_H
 #define SL_TRANSFORM_TRANSFORM_H
 
+#include "base/steps.h"
 #include "changeset/changeset.h"
 
 /* One changeset of a side. `changeset` is borrowed and changed in place, paths included (so no two
@@ -44,14 +45,20 @@ typedef struct sl_merge_options {
                       * the result then depends on which side is called local. For oracle tests */
     void (*explain)(void *ctx, const sl_merge_event *event); /* NULL = off */
     void *explain_ctx;
+    sl_steps *steps; /* counts what was looked at; NULL = nobody wants to know. One step is some
+                      * nanoseconds */
 } sl_merge_options;
+
+/* The id of the failure of a merge that takes more steps than it may. */
+#define SL_MERGE_TOO_LONG "STEPS"
 
 /* Merges `local` (major side: window entries in version order) with `incoming` (minor side, in the
  * order received), both based on the same state. On success both sides are transformed in place:
  * the incoming ones may be applied after the local ones, and the other way round. `options` may be
  * NULL. Fails with SL_ERR_CHANGESET and the id of 3-transform.md section 7 (S1-S9, V1-V9), with
- * SL_ERR_CHANGESET "EQUAL" when two changesets of different sides have equal discriminants, or with
- * SL_ERR_MEMORY; both sides are then undefined and must be thrown away. */
+ * SL_ERR_CHANGESET "EQUAL" when two changesets of different sides have equal discriminants, with
+ * SL_ERR_CHANGESET SL_MERGE_TOO_LONG beyond the limit of `steps`, or with SL_ERR_MEMORY; both sides
+ * are then undefined and must be thrown away. */
 bool sl_transform(sl_merge_item *local, size_t local_count, sl_merge_item *incoming,
                   size_t incoming_count, const sl_merge_options *options, sl_status *st);
 

@@ -30,6 +30,7 @@ local FIELDS = {
     max_per_address = { "number", nil },
     max_sessions = { "number", nil },
     max_backlog = { "number", nil },
+    max_merge_steps = { "number", nil },
     max_download = { "number", 1048576 },
     state_transfer = { "boolean", true },
     state_min_bytes = { "number", nil },
