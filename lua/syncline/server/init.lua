@@ -38,15 +38,12 @@ end
 
 -- ---- sync connections -------------------------------------------------------------------------------
 
--- A token without a login session, signed by a key of the configuration: `syncline token`, or the
+-- The user of a token without a login session, signed by a key of the configuration: `syncline token`, or the
 -- issuer of a company. It lives as long as it says.
-local function standing_user(self, request)
-    local header = request.headers.authorization
-    local token = request.query.baas_at or header and header:match("^[Bb]earer%s+(.+)$")
-    if not token then return nil end
+local function standing_session(self, token, app_id)
     local claims = auth.decode(token)
     if not claims or claims.sid ~= nil then return nil end
-    local app_id = request.path:match("/app/([%w_-]+)/realm%-sync$") or claims.aud
+    app_id = app_id or claims.aud
     local app = type(app_id) == "string" and self.services.apps[app_id]
     if not app then return nil end
     claims = auth.verify(token, self.keyring.accepted, { now = os.time(), leeway = self.config.token_leeway, audience = app_id })
@@ -54,6 +51,12 @@ local function standing_user(self, request)
     if not app:admits_standing(claims) then return nil end
     local data = type(claims.user_data) == "table" and claims.user_data or {}
     return { app = app, user = { id = claims.sub, data = data, custom_data = data, identities = {} }, claims = claims }
+end
+
+local function standing_user(self, request)
+    local header = request.headers.authorization
+    local token = request.query.baas_at or header and header:match("^[Bb]earer%s+(.+)$")
+    return token and standing_session(self, token, request.path:match("/app/([%w_-]+)/realm%-sync$"))
 end
 
 local function is_sync_path(path)
@@ -68,7 +71,8 @@ local function open_partition(self, session, request)
     elseif request.kind ~= "path" and value then
         value = value:match("\"%$%a+\":\"([^\"]*)\"") or value
     end
-    local access, why = session.app:access(session.user, { kind = KINDS[request.kind], value = value })
+    local partition = { kind = KINDS[request.kind], value = value }
+    local access, why = session.app:access(session.user, partition)
     if access == "none" then
         self.log("notice", "access refused", { user = session.user.id, partition = request.partition, reason = why })
         return nil, "you may not use this partition", 206
@@ -78,6 +82,7 @@ local function open_partition(self, session, request)
         self.log("error", "a file cannot be opened", { partition = request.partition, reason = message, code = code })
         return nil, message, code
     end
+    session.opened[request.partition] = { partition = partition, access = access }
     return file, access
 end
 
@@ -91,18 +96,48 @@ local function refuse(request, chosen, code, reason)
 end
 
 local function expire(self, peer, claims)
-    if type(claims.exp) ~= "number" then return end
+    if type(claims.exp) ~= "number" then return peer:expire_in(nil) end
     peer:expire_in(claims.exp - os.time() + self.config.token_leeway)
+end
+
+-- Whether a user may still do with every opened partition what it was opened for.
+local function keeps_access(session, user)
+    for _, opened in pairs(session.opened) do
+        if session.app:access(user, opened.partition) ~= opened.access then return false end
+    end
+    return true
+end
+
+-- REFRESH: devices on protocol 3 and below send their new token over the open connection. It has to be good, and of the
+-- same user; from then on it counts. Where rights differ, the device has to come back.
+local function refresh(self, peer, session, token)
+    local renewed = standing_session(self, token, session.app.id)
+    if not renewed then
+        local user, claims = session.app:user_of(token, "access")
+        if not user then return nil end
+        renewed = { user = user, claims = claims }
+    end
+    if renewed.user.id ~= session.user.id then return nil end
+    local kept = keeps_access(session, renewed.user)
+    session.user, session.claims, peer.session_id = renewed.user, renewed.claims, renewed.claims.sid
+    -- The core may not be called back from inside this question of its own.
+    self.loop:timer(0, function()
+        if kept then expire(self, peer, session.claims) else peer:revoke("the new token gives other rights") end
+    end)
+    return session.user.id
 end
 
 local function begin_sync(self, request, session, chosen)
     self.next_id = self.next_id + 1
-    local peer, message = Peer.new({
+    session.opened = {}
+    local peer, message
+    peer, message = Peer.new({
         loop = self.loop, log = self.log, version = chosen.version, flx = chosen.flx, mismatch = chosen.mismatch,
         user = session.user.id, session_id = session.claims.sid, co_id = ("%x"):format(self.next_id),
         max_sessions = self.config.max_sessions, max_download = self.config.max_download, idle = self.config.idle_timeout,
         first_timeout = self.config.first_timeout,
         open = function(bind) return open_partition(self, session, bind) end,
+        token = function(token) return refresh(self, peer, session, token) end,
         on_end = function(ended) self.peers[ended] = nil end,
     })
     if not peer then

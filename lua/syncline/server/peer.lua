@@ -3,6 +3,8 @@
 
 local core = require("syncline.core")
 
+local NEVER = 1e11 -- seconds
+
 ---@class syncline.server.Peer
 local Peer = {}
 Peer.__index = Peer
@@ -43,9 +45,12 @@ function Peer:begin(socket)
     self.core:attach(socket)
 end
 
----The token ends in so many seconds.
+---The token ends in so many seconds (nil: never).
+---@param seconds number|nil
 function Peer:expire_in(seconds)
-    self.core:expire_in(math.max(0, seconds))
+    if not self.core then return end
+    self.core:expire_in(math.max(0, seconds or NEVER))
+    if self.socket then self.core:pump() end
 end
 
 function Peer:revoke(reason)
