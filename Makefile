@@ -20,6 +20,8 @@ ROOMS ?= base value protocol net auth changeset transform realm query store hist
 LUAS ?= lua5.4 lua5.3 lua5.1 luajit
 SYNCLINE_SHARED ?= ../shared
 CC ?= gcc
+# Programs of tests remember their users here, not among those of the person who runs them.
+export XDG_STATE_HOME := $(abspath $(BUILD))/state
 WARN = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 OPT ?= -O2 -g
 ifdef SAN

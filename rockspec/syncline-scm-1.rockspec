@@ -109,6 +109,7 @@ build = {
     ["syncline.sim"] = "lua/syncline/sim.lua",
     ["syncline.transact"] = "lua/syncline/transact.lua",
     ["syncline.transform"] = "lua/syncline/transform.lua",
+    ["syncline.user_store"] = "lua/syncline/user_store.lua",
     -- end of modules
     ["syncline.core"] = {
       sources = {
@@ -201,6 +202,7 @@ build = {
       "csrc/net/http_reader.c",
       "csrc/net/http_server.c",
       "csrc/net/listener.c",
+      "csrc/net/lookup.c",
       "csrc/net/loop.c",
       "csrc/net/outq.c",
       "csrc/net/private_file.c",

@@ -174,6 +174,12 @@ static int l_step(lua_State *L) {
     return 1;
 }
 
+/* loop:stepping() -> whether a step is under way: the caller is a callback */
+static int l_stepping(lua_State *L) {
+    lua_pushboolean(L, check_loop(L)->L != NULL);
+    return 1;
+}
+
 static int l_pollfd(lua_State *L) {
     int fd = sl_loop_fd(check_loop(L)->loop);
     if (fd < 0)
@@ -347,6 +353,7 @@ static int l_on_signal(lua_State *L) {
 
 static const luaL_Reg loop_methods[] = {{"close", l_close},
                                         {"step", l_step},
+                                        {"stepping", l_stepping},
                                         {"pollfd", l_pollfd},
                                         {"events", l_events},
                                         {"timeout", l_timeout},

@@ -1,5 +1,6 @@
 /* dial.c - connecting: look the host up, try its addresses in turn, then TLS. */
 #include "net/address.h"
+#include "net/lookup.h"
 #include "net/stream_core.h"
 #include "net/tls_core.h"
 
@@ -22,14 +23,11 @@ typedef struct sl_client_tls {
     char ca_file[];
 } sl_client_tls;
 
-/* Invariant: `stream` is NULL once the stream has gone while the lookup still runs; the lookup's
- * end then frees the dial. */
 typedef struct sl_dial {
     sl_loop *loop;
     sl_stream *stream;
     SSL_CTX *tls;
-    uv_getaddrinfo_t lookup;
-    bool looking;
+    sl_lookup *lookup;         /* while it runs */
     bool public_only, refused; /* refused: an address was left out because it is not public */
     unsigned count, at;        /* addresses, next one to try */
     struct sockaddr_storage address[ADDRESSES];
@@ -110,18 +108,14 @@ static void take_addresses(sl_dial *d, int error, struct addrinfo *list) {
     else if (d->refused)
         sl_stream_fail(d->stream, SL_NET_CONNECT_FAILED, "%s has private addresses only", d->host);
     else
-        sl_stream_fail(d->stream, SL_NET_RESOLVE_FAILED, "no address for %s", d->host);
+        sl_stream_fail(d->stream, SL_NET_RESOLVE_FAILED, "the host %s is not known: %s", d->host,
+                       error ? gai_strerror(error) : "it has no address");
 }
 
-static void on_lookup(uv_getaddrinfo_t *req, int error, struct addrinfo *list) {
-    sl_dial *d = req->data;
-    d->looking = false;
-    d->loop->resolving--;
-    if (d->stream)
-        take_addresses(d, error, list);
-    else
-        sl_delete(d->loop->alloc, d);
-    uv_freeaddrinfo(list);
+static void on_lookup(void *ctx, int error, struct addrinfo *list) {
+    sl_dial *d = ctx;
+    d->lookup = NULL;
+    take_addresses(d, error, list);
 }
 
 static void use_socket(sl_dial *d, const char *path) {
@@ -143,29 +137,15 @@ static bool literal_address(sl_dial *d) {
 
 static void start(void *ctx) {
     sl_dial *d = ctx;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list = NULL;
+    sl_status st = SL_STATUS_INIT;
     if (d->count > 0 || literal_address(d)) {
         take_addresses(d, 0, NULL);
         return;
     }
     /* "localhost" without asking anybody, and also on a machine without any other address. */
-    if (strcmp(d->host, "localhost") == 0) hints.ai_flags = 0;
-    if (!d->loop->uv_on) {
-        int error = getaddrinfo(d->host, NULL, &hints, &list);
-        take_addresses(d, error, list);
-        if (!error) freeaddrinfo(list);
-        return;
-    }
-    d->lookup.data = d;
-    d->looking = true;
-    d->loop->resolving++;
-    int error = uv_getaddrinfo(&d->loop->uv, &d->lookup, on_lookup, d->host, NULL, &hints);
-    d->loop->touched = true;
-    if (error == 0) return;
-    d->looking = false;
-    d->loop->resolving--;
-    sl_stream_fail(d->stream, SL_NET_RESOLVE_FAILED, "%s cannot be looked up: %s", d->host,
-                   uv_strerror(error));
+    int flags = strcmp(d->host, "localhost") == 0 ? 0 : AI_ADDRCONFIG;
+    d->lookup = sl_lookup_start(d->loop, d->host, flags, on_lookup, d, &st);
+    if (!d->lookup) sl_stream_fail(d->stream, SL_NET_RESOLVE_FAILED, "%s", st.message);
 }
 
 /* ---- one attempt after the other ------------------------------------------------------------- */
@@ -261,17 +241,14 @@ void sl_dial_cancel(sl_stream *s) {
     sl_loop_timer_stop(d->loop, &s->timer);
     sl_loop_undefer(d->loop, &d->start);
     sl_watch_close(&d->watch);
-    d->stream = NULL;
-    if (!d->looking) {
-        sl_delete(d->loop->alloc, d);
-        return;
-    }
-    uv_cancel((uv_req_t *)&d->lookup);
+    if (d->lookup) sl_lookup_cancel(d->lookup);
+    sl_delete(d->loop->alloc, d);
 }
 
 static void on_lookup_timeout(void *ctx) {
     sl_stream *s = ctx;
-    sl_stream_fail(s, SL_NET_RESOLVE_FAILED, "the lookup of the host took too long");
+    sl_stream_fail(s, SL_NET_RESOLVE_FAILED,
+                   "looking up the host took too long (name servers that do not answer?)");
 }
 
 sl_stream *sl_stream_connect(sl_loop *loop, const sl_stream_options *options,

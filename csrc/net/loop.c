@@ -5,6 +5,7 @@
 #include "net/watch.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +16,8 @@
  * (4.1.6) re-arms its uv timer only after a socket event, so a timer set from outside would be
  * late. The heap also works unchanged in poll mode. */
 
-static void on_uv_timer(uv_timer_t *timer) {
-    (void)timer;
-}
 static void on_uv_wake(uv_async_t *async) {
-    (void)async;
+    ((sl_loop *)async->data)->woken = true;
 }
 static void on_sul(lws_sorted_usec_list_t *sul) {
     (void)sul;
@@ -73,9 +71,8 @@ static bool start_uv(sl_loop *loop) {
         return false;
     }
     loop->uv_on = true;
-    uv_timer_init(&loop->uv, &loop->uv_due);
-    uv_timer_init(&loop->uv, &loop->uv_limit);
     uv_async_init(&loop->uv, &loop->uv_wake, on_uv_wake);
+    loop->uv_wake.data = loop;
     return true;
 }
 
@@ -130,9 +127,7 @@ static void on_walk_close(uv_handle_t *handle, void *arg) {
 }
 
 static void free_uv(sl_loop *loop) {
-    /* The context closes its handles inside the loop; a lookup that runs in a thread has to end. */
-    while (loop->resolving)
-        uv_run(&loop->uv, UV_RUN_ONCE);
+    /* The context closes its handles inside the loop. */
     lws_context_destroy(loop->lws);
     for (int i = 0; i < 100; i++)
         uv_run(&loop->uv, UV_RUN_NOWAIT);
@@ -225,15 +220,22 @@ static int until_due(const sl_loop *loop) {
     return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-static void wait_uv(sl_loop *loop, int wait_ms) {
-    if (wait_ms == 0) {
+/* The waiting is done here and not by libuv, which goes on waiting after a signal: a program whose
+ * own handler was called (Ctrl-C in a Lua interpreter) gets its turn at once. */
+static void wait_uv(sl_loop *loop, int wait_ms, bool touched) {
+    if (wait_ms != 0 && touched) { /* the kernel has to know what to watch before */
+        loop->woken = false;
         uv_run(&loop->uv, UV_RUN_NOWAIT);
-        return;
+        if (loop->woken || loop->tasks) return;
     }
-    uv_update_time(&loop->uv);
-    if (wait_ms > 0) uv_timer_start(&loop->uv_limit, on_uv_timer, (uint64_t)wait_ms, 0);
-    uv_run(&loop->uv, UV_RUN_ONCE);
-    uv_timer_stop(&loop->uv_limit);
+    if (wait_ms != 0) {
+        uv_update_time(&loop->uv);
+        int most = uv_backend_timeout(&loop->uv);
+        if (most >= 0 && (wait_ms < 0 || most < wait_ms)) wait_ms = most;
+        struct pollfd descriptor = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
+        poll(&descriptor, 1, wait_ms);
+    }
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
 static void wait_poll(sl_loop *loop, int wait_ms) {
@@ -247,10 +249,11 @@ bool sl_loop_step(sl_loop *loop, int timeout_ms, sl_status *st) {
         return sl_fail(st, SL_ERR_USAGE, "", "the loop is already inside a step; return first");
     int due = until_due(loop);
     if (due >= 0 && (timeout_ms < 0 || due < timeout_ms)) timeout_ms = due;
+    bool touched = loop->touched;
     loop->stepping = true;
     loop->touched = false;
     if (loop->uv_on)
-        wait_uv(loop, timeout_ms);
+        wait_uv(loop, timeout_ms, touched);
     else
         wait_poll(loop, timeout_ms);
     run_tasks(loop);
@@ -317,6 +320,7 @@ void sl_loop_unpost(sl_loop *loop, sl_task *task) {
 
 static void on_uv_signal(uv_signal_t *handle, int signum) {
     sl_loop_signal *s = handle->data;
+    s->loop->woken = true;
     if (s->fire) s->fire(s->ctx, signum);
 }
 

@@ -38,10 +38,10 @@ struct sl_loop {
     int max_fd; /* descriptors from here on cannot be watched */
     bool uv_on, stepping, freeing;
     bool touched; /* descriptors changed outside a step: the kernel does not know yet */
+    bool woken;   /* by another thread or a signal */
     uv_loop_t uv;
-    uv_timer_t uv_due, uv_limit; /* next timer of the heap; end of the running step */
     uv_async_t uv_wake;
-    lws_sorted_usec_list_t sul; /* stands for both uv timers in poll mode */
+    lws_sorted_usec_list_t sul; /* the end of the running step in poll mode */
     sl_timer_heap timers;
     sl_task *tasks, **tasks_end;
     pthread_mutex_t post_lock;
@@ -52,7 +52,6 @@ struct sl_loop {
     struct sl_stream *streams;        /* all that live, so that sl_loop_free can end them */
     struct sl_listener *listeners;    /* likewise */
     sl_loop_signal signals[SL_LOOP_SIGNALS];
-    unsigned resolving; /* lookups under way */
 };
 
 /* Frees the contexts of TLS clients. */
