@@ -19,10 +19,10 @@ local realm = assert(syncline.open({
     },
 }))
 
--- Observers hear of every transaction.
+-- Observers of results are called once at first, and after every transaction that changed the results.
 realm:objects("Book"):observe(function(books, changes)
-    print(("%d books; %d new, %d changed, %d gone"):format(books:count(), #changes.inserted, #changes.modified,
-        #changes.deleted))
+    print(("%d books; %d new, %d changed, %d gone"):format(books:count(), #changes.insertions, #changes.modifications,
+        #changes.deletions))
 end)
 
 -- Tables make whole trees of objects. Everything inside happens, or nothing.

@@ -21,14 +21,18 @@ void sl_lua_push_anchor(lua_State *L, int index) {
 #endif
 }
 
-void sl_lua_share_anchor(lua_State *L, int index, int anchored) {
-    index = lua_absindex(L, index);
-    sl_lua_push_anchor(L, anchored);
+void sl_lua_set_anchor(lua_State *L, int index) {
 #ifdef SL_LUA_DOUBLES_ONLY
     lua_setfenv(L, index);
 #else
     lua_setuservalue(L, index);
 #endif
+}
+
+void sl_lua_share_anchor(lua_State *L, int index, int anchored) {
+    index = lua_absindex(L, index);
+    sl_lua_push_anchor(L, anchored);
+    sl_lua_set_anchor(L, index);
 }
 
 /* ---- checking -------------------------------------------------------------------------------- */

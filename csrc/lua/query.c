@@ -76,9 +76,7 @@ static uint32_t length(lua_State *L, int index) {
     return lua_istable(L, index) ? (uint32_t)lua_rawlen(L, index) : 0;
 }
 
-/* Arguments: realm, class, conditions, orders, limit. The tables stay on the stack and keep what
- * the query borrows. */
-static sl_query *read_query(lua_State *L, const sl_lua_realm *owner) {
+sl_query *sl_lua_read_query(lua_State *L, const sl_lua_realm *owner) {
     lua_settop(L, 5);
     luaL_checkstack(L, 8, "query");
     sl_str name = sl_lua_check_str(L, 2);
@@ -87,7 +85,7 @@ static sl_query *read_query(lua_State *L, const sl_lua_realm *owner) {
     sl_query *query = &box->query;
     const sl_class *cls = sl_realm_class(owner->realm, name);
     if (!cls) sl_lua_no_class(L, owner, name);
-    query->class_name = cls->name;
+    query->class_name = name;
     query->condition_count = length(L, 3);
     sl_condition *conditions = take(L, box, query->condition_count, sizeof *conditions);
     query->conditions = conditions;
@@ -105,21 +103,19 @@ static sl_query *read_query(lua_State *L, const sl_lua_realm *owner) {
         orders[i].descending = sl_lua_option_bool(L, -1, "descending", false);
         lua_pop(L, 1);
     }
-    query->limit = (uint64_t)sl_lua_opt_int(L, 5, 0, INT32_MAX, 0);
     return query;
 }
 
-/* realm:query(class, conditions, orders, limit) -> array of objects in order, generation */
+/* realm:query(class, conditions, orders, limit) -> keys of the objects in order */
 int sl_lua_realm_query(lua_State *L) {
     sl_lua_realm *self = sl_lua_check_realm(L, 1);
     sl_status st = SL_STATUS_INIT;
-    const sl_query *query = read_query(L, self);
-    sl_lua_keys *keys = sl_lua_new_keys(L);
+    sl_query *query = sl_lua_read_query(L, self);
+    query->limit = (uint64_t)sl_lua_opt_int(L, 5, 0, INT32_MAX, 0);
+    sl_lua_keys *keys = sl_lua_new_keys(L, 2);
     bool ok = sl_query_run(self->realm, query, sl_lua_add_key, keys, &st);
     if (ok && keys->failed) ok = sl_fail_memory(&st);
-    if (!ok) return sl_lua_throw(L, &st);
-    sl_lua_push_keys(L, self, query->class_name, keys);
-    return 2;
+    return ok ? 1 : sl_lua_throw(L, &st);
 }
 
 /* realm:query_count(class, conditions) -> how many objects fulfil them */
@@ -127,7 +123,8 @@ int sl_lua_realm_query_count(lua_State *L) {
     sl_lua_realm *self = sl_lua_check_realm(L, 1);
     sl_status st = SL_STATUS_INIT;
     uint64_t count;
-    if (!sl_query_count(self->realm, read_query(L, self), &count, &st)) return sl_lua_throw(L, &st);
+    if (!sl_query_count(self->realm, sl_lua_read_query(L, self), &count, &st))
+        return sl_lua_throw(L, &st);
     sl_lua_push_int(L, (int64_t)count);
     return 1;
 }
@@ -136,7 +133,7 @@ int sl_lua_realm_query_count(lua_State *L) {
 int sl_lua_realm_query_check(lua_State *L) {
     sl_lua_realm *self = sl_lua_check_realm(L, 1);
     sl_status st = SL_STATUS_INIT;
-    if (!sl_query_check(self->realm, read_query(L, self), &st)) return sl_lua_throw(L, &st);
+    if (!sl_query_check(self->realm, sl_lua_read_query(L, self), &st)) return sl_lua_throw(L, &st);
     return 0;
 }
 

@@ -302,69 +302,39 @@ static int realm_count(lua_State *L) {
     return 1;
 }
 
-static void keys_close(lua_State *L, void *self) {
-    (void)L;
-    sl_lua_keys *keys = self;
-    sl_delete(NULL, keys->keys);
-    sl_arena_free(&keys->arena);
-}
-
-static const sl_lua_type keys_type = {"syncline.core.keys", sizeof(sl_lua_keys), keys_close, NULL,
-                                      NULL};
-
-sl_lua_keys *sl_lua_new_keys(lua_State *L) {
-    sl_lua_keys *keys = sl_lua_new(L, &keys_type);
-    sl_arena_init(&keys->arena, NULL);
-    return keys;
-}
-
-bool sl_lua_add_key(void *ctx, const sl_key *key) {
-    sl_lua_keys *list = ctx;
-    list->failed = true; /* unless everything below goes well */
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        sl_key *keys = sl_resize(NULL, list->keys, capacity * sizeof *keys);
-        if (!keys) return false;
-        list->keys = keys;
-        list->capacity = capacity;
-    }
-    sl_key *copy = &list->keys[list->count];
-    *copy = *key;
-    if (key->type == SL_TYPE_STRING) {
-        copy->string = sl_arena_str(&list->arena, key->string);
-        if (key->string.size && !copy->string.data) return false;
-    }
-    list->count++;
-    list->failed = false;
-    return true;
-}
-
-void sl_lua_push_keys(lua_State *L, sl_lua_realm *realm, sl_str class_name,
-                      const sl_lua_keys *keys) {
-    lua_createtable(L, keys->count < INT32_MAX ? (int)keys->count : 0, 0);
-    for (size_t i = 0; i < keys->count; i++) {
-        sl_lua_push_object(L, 1, realm, class_name, &keys->keys[i]);
-        lua_rawseti(L, -2, (int)i + 1);
-    }
-    sl_lua_push_int(L, (int64_t)realm->generation);
-}
-
 static int compare_keys(const void *a, const void *b) {
     return sl_key_cmp(a, b);
 }
 
-/* realm:objects(class) -> array of all objects, ordered by key, and the generation it is of */
+/* realm:objects(class) -> keys of all objects, in order */
 static int realm_objects(lua_State *L) {
     sl_lua_realm *self = sl_lua_check_realm(L, 1);
     const sl_class *cls = check_class(L, self, 2);
     sl_status st = SL_STATUS_INIT;
-    sl_lua_keys *keys = sl_lua_new_keys(L);
+    sl_lua_keys *keys = sl_lua_new_keys(L, 2);
     bool ok = sl_realm_scan(self->realm, cls->name, sl_lua_add_key, keys, &st);
     if (ok && keys->failed) ok = sl_fail_memory(&st);
     if (!ok) return sl_lua_throw(L, &st);
     if (keys->count) qsort(keys->keys, keys->count, sizeof *keys->keys, compare_keys);
-    sl_lua_push_keys(L, self, cls->name, keys);
-    return 2;
+    return 1;
+}
+
+/* realm:nth(class, position) -> the object at a position in the order of keys, counted from the end
+ * if it is negative, or nil */
+static int realm_nth(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    const sl_class *cls = check_class(L, self, 2);
+    sl_status st = SL_STATUS_INIT;
+    int64_t position;
+    if (!sl_lua_to_int(L, 3, &position) || position == 0 || position == INT64_MIN) return 0;
+    uint64_t from = (uint64_t)(position < 0 ? -position : position) - 1;
+    sl_lua_keys *keys = sl_lua_new_keys(L, 2);
+    bool ok = sl_realm_nth(self->realm, cls->name, from, position < 0, sl_lua_add_key, keys, &st);
+    if (ok && keys->failed) ok = sl_fail_memory(&st);
+    if (!ok) return sl_lua_throw(L, &st);
+    if (keys->count == 0) return 0;
+    sl_lua_push_object(L, 1, self, keys->class_name, &keys->keys[0]);
+    return 1;
 }
 
 /* realm:generation() -> a number that rises whenever objects may have come or gone */
@@ -519,6 +489,8 @@ static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
                                          {"query", sl_lua_realm_query},
                                          {"query_count", sl_lua_realm_query_count},
                                          {"query_check", sl_lua_realm_query_check},
+                                         {"live", sl_lua_realm_live},
+                                         {"nth", realm_nth},
                                          {"delete", realm_delete},
                                          {"delete_all", realm_delete_all},
                                          {"count", realm_count},
@@ -534,9 +506,11 @@ const sl_lua_type sl_lua_realm_type = {"syncline.core.realm", sizeof(sl_lua_real
 int sl_lua_open_realm(lua_State *L) {
     sl_lua_register(L, &sl_lua_realm_type);
     sl_lua_register(L, &arena_box_type);
-    sl_lua_register(L, &keys_type);
     sl_lua_open_query(L);
     lua_newtable(L);
+    sl_lua_open_keys(L);
+    sl_lua_open_live(L);
+    sl_lua_open_results(L);
     lua_pushcfunction(L, realm_open);
     lua_setfield(L, -2, "open");
     lua_pushcfunction(L, kind_of);

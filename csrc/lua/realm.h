@@ -9,6 +9,7 @@
 
 #include "history/client_history.h"
 #include "lua/check.h"
+#include "query/query.h"
 #include "realm/place.h"
 #include "realm/read.h"
 #include "realm/realm.h"
@@ -53,8 +54,10 @@ void sl_lua_push_changes(lua_State *L, sl_lua_realm *realm);
 
 /* Gives the userdata at `index` the anchor table of the userdata at `anchored`. */
 void sl_lua_share_anchor(lua_State *L, int index, int anchored);
-/* Pushes the anchor table of a userdata. */
+/* Pushes the table that is the user value of a userdata: of everything of a realm its anchor. */
 void sl_lua_push_anchor(lua_State *L, int index);
+/* Makes the table at the top the user value of the userdata at `index`, and pops it. */
+void sl_lua_set_anchor(lua_State *L, int index);
 
 /* ---- places (place.c) ------------------------------------------------------------------------ */
 
@@ -131,30 +134,38 @@ void sl_lua_open_list(lua_State *L);
 void sl_lua_open_set(lua_State *L);
 void sl_lua_open_dict(lua_State *L);
 
-/* ---- queries (query.c) ----------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------------------- */
 
-/* Keys of one class, in memory that Lua frees. */
+/* keys.c: the keys of some objects of one class, in memory that Lua frees. */
 typedef struct sl_lua_keys {
     sl_lua_head head;
     bool failed; /* a key did not fit into memory */
+    sl_lua_realm *owner;
     sl_arena arena;
+    sl_str class_name; /* kept by the user value */
     sl_key *keys;
     size_t count, capacity;
 } sl_lua_keys;
 
-/* Pushes an empty one. */
-sl_lua_keys *sl_lua_new_keys(lua_State *L);
+/* Pushes an empty one for the realm at index 1 and the class whose name is at `name`. */
+sl_lua_keys *sl_lua_new_keys(lua_State *L, int name);
 /* A visitor of keys; ctx: the sl_lua_keys. */
 bool sl_lua_add_key(void *ctx, const sl_key *key);
-/* Pushes an array of objects and the generation it is of; the realm is at index 1. */
-void sl_lua_push_keys(lua_State *L, sl_lua_realm *realm, sl_str class_name,
-                      const sl_lua_keys *keys);
 
-void sl_lua_open_query(lua_State *L);
+/* query.c: the query in the arguments realm, class, conditions, orders. The stack has five values
+ * then, and above them the userdata with what the query borrows besides the arguments. */
+sl_query *sl_lua_read_query(lua_State *L, const sl_lua_realm *owner);
 /* Methods of the realm. */
 int sl_lua_realm_query(lua_State *L);
 int sl_lua_realm_query_count(lua_State *L);
 int sl_lua_realm_query_check(lua_State *L);
+int sl_lua_realm_live(lua_State *L);
+
+void sl_lua_open_query(lua_State *L);
+void sl_lua_open_keys(lua_State *L);
+void sl_lua_open_live(lua_State *L);
+/* Puts its functions into the table at the top. */
+void sl_lua_open_results(lua_State *L);
 
 /* ---- schema (schema.c) ----------------------------------------------------------------------- */
 

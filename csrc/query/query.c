@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "query/plan.h"
+#include "query/match.h"
 #include "realm/missing.h"
 #include "realm/read.h"
 
@@ -12,15 +12,15 @@
 /* `values` are in the order of query->orders. */
 typedef struct row {
     sl_key key;
-    const sl_order *orders;
-    uint32_t order_count;
+    const sl_query *query;
     const sl_value *values;
 } row;
 
 static int compare_values(const row *x, const sl_value *b) {
-    for (uint32_t i = 0; i < x->order_count; i++) {
+    const sl_query *query = x->query;
+    for (uint32_t i = 0; i < query->order_count; i++) {
         int order = sl_value_cmp(&x->values[i], &b[i]);
-        if (order) return x->orders[i].descending ? -order : order;
+        if (order) return query->orders[i].descending ? -order : order;
     }
     return 0;
 }
@@ -92,7 +92,7 @@ static bool copy_value(run *r, sl_value *to, const sl_value *from) {
 
 static bool keep(run *r, const sl_key *key) {
     const sl_query *query = r->query;
-    row fresh = {*key, query->orders, query->order_count, r->values};
+    row fresh = {*key, query, r->values};
     if (r->cut && compare_rows(&fresh, &r->rows[query->limit - 1]) >= 0) return true;
     if (!grow(r)) return false;
     sl_value *values = sl_arena_alloc(&r->arena, (query->order_count + (size_t)1) * sizeof *values);
@@ -110,55 +110,17 @@ static bool keep(run *r, const sl_key *key) {
 
 /* --- looking at a row --- */
 
-static void node_value(const sl_node *node, sl_value *value) {
-    static const int8_t types[] = {[SL_NODE_LIST] = SL_TYPE_LIST,
-                                   [SL_NODE_DICT] = SL_TYPE_DICTIONARY,
-                                   [SL_NODE_SET] = SL_TYPE_SET,
-                                   [SL_NODE_OBJECT] = SL_TYPE_OBJECT};
-    if (node->kind == SL_NODE_VALUE)
-        *value = node->value;
-    else
-        *value = (sl_value){.type = types[node->kind]};
-}
-
-static void value_of(const sl_key *key, const sl_node *const *nodes, uint32_t column,
-                     sl_value *value) {
-    if (column == SL_KEY_SLOT)
-        sl_key_value(key, value);
-    else
-        node_value(nodes[column], value);
-}
-
-/* A link whose target is gone counts as null; whether it is gone is only asked when it matters. */
-static bool holds(run *r, const sl_condition *condition, const sl_value *value, bool *yes) {
-    *yes = sl_condition_holds(condition, value);
-    if (value->type != SL_TYPE_LINK) return true;
-    sl_value null = {.type = SL_TYPE_NULL};
-    bool if_gone = sl_condition_holds(condition, &null), exists;
-    if (*yes == if_gone) return true;
-    const sl_link *link = value->link;
-    if (!sl_realm_class(r->realm, link->class_name))
-        exists = false;
-    else if (!sl_realm_exists(r->realm, link->class_name, &link->key, &exists, r->st))
-        return fail(r);
-    if (!exists) *yes = if_gone;
-    return true;
-}
-
 static bool look(void *ctx, const sl_key *key, const sl_node *const *nodes) {
     run *r = ctx;
     const sl_query *query = r->query;
-    bool yes = true;
-    for (uint32_t i = 0; yes && i < query->condition_count; i++) {
-        sl_value value;
-        value_of(key, nodes, r->plan->condition_columns[i], &value);
-        if (!holds(r, &query->conditions[i], &value, &yes)) return false;
-    }
+    sl_match match = {r->realm, query, r->plan};
+    bool yes;
+    if (!sl_match_holds(&match, key, nodes, &yes, r->st)) return fail(r);
     if (!yes) return true;
     r->found++;
     if (r->counting) return true;
     for (uint32_t i = 0; i < query->order_count; i++)
-        value_of(key, nodes, r->plan->order_columns[i], &r->values[i]);
+        sl_match_value(key, nodes, r->plan->order_columns[i], &r->values[i]);
     if (keep(r, key)) return true;
     sl_fail_memory(r->st);
     return fail(r);

@@ -14,6 +14,14 @@ void sl_realm_changes(const sl_realm *realm, sl_change_visitor visit, void *ctx)
     }
 }
 
+uint64_t sl_realm_commits(const sl_realm *realm) {
+    return realm->commits;
+}
+
+bool sl_realm_changes_known(const sl_realm *realm) {
+    return !realm->open && realm->tx == realm->committed_tx;
+}
+
 bool sl_realm_schema_changed(const sl_realm *realm) {
     return realm->schema_changed;
 }

@@ -118,7 +118,9 @@ struct sl_realm {
 
     bool open;
     bool schema_changed;
-    uint64_t tx; /* number of the open or last transaction */
+    uint64_t tx;           /* number of the open or last transaction */
+    uint64_t commits;      /* transactions that changed something, and reloads */
+    uint64_t committed_tx; /* the last of them, as long as `touched` is of it; else 0 */
     sl_undo *undo;
     size_t undo_count, undo_capacity, savepoint;
     sl_cell **touched;

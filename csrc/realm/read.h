@@ -29,6 +29,11 @@ bool sl_realm_count(sl_realm *realm, sl_str class_name, uint64_t *count, sl_stat
 bool sl_realm_scan(sl_realm *realm, sl_str class_name, sl_key_visitor visit, void *ctx,
                    sl_status *st);
 
+/* Visits the key at `position` (from 0) in the order of sl_key_cmp, counted from the last one if
+ * `backwards`; none beyond the end. Lists no keys if the source knows the order. */
+bool sl_realm_nth(sl_realm *realm, sl_str class_name, uint64_t position, bool backwards,
+                  sl_key_visitor visit, void *ctx, sl_status *st);
+
 /* Visits the objects of a class with the properties that `selection` names, in no order, as they
  * are in the open transaction. Objects outside the bounds may be visited or not. Content is as
  * stored: a link that dangles is still a link. Nothing is loaded that was not in memory. Fails with

@@ -254,6 +254,7 @@ void sl_realm_trim(sl_realm *realm, size_t keep) {
     trim_tables(realm, realm->tx);
     if (realm->cell_count <= keep) return;
     realm->touched_count = 0;
+    realm->committed_tx = 0;
     trim_tables(realm, UINT64_MAX);
 }
 
@@ -261,6 +262,10 @@ void sl_realm_commit(sl_realm *realm) {
     if (!realm->open) return;
     sl_undo_forget(realm);
     if (!realm->keep_asymmetric) drop_asymmetric(realm);
+    if (realm->touched_count || realm->schema_changed) {
+        realm->commits++;
+        realm->committed_tx = realm->tx;
+    }
     end(realm);
     realm->content++;
     if (!realm->source) return;
@@ -277,5 +282,7 @@ bool sl_realm_reload(sl_realm *realm, sl_status *st) {
     free_objects(realm);
     sl_schema_free(&realm->schema);
     realm->schema_version++;
+    realm->commits++;
+    realm->committed_tx = 0;
     return load_schema(realm, st);
 }

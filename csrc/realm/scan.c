@@ -35,6 +35,7 @@ bool sl_realm_count(sl_realm *realm, sl_str class_name, uint64_t *count, sl_stat
 
 typedef struct scan {
     const sl_table *table;
+    bool open; /* only then memory knows more than the source */
     sl_key_visitor visit;
     void *ctx;
     bool stopped;
@@ -43,7 +44,7 @@ typedef struct scan {
 /* A stored key that memory knows better is left out. */
 static bool visit_stored(void *ctx, const sl_key *key) {
     scan *s = ctx;
-    const sl_cell *cell = sl_table_peek(s->table, key);
+    const sl_cell *cell = s->open ? sl_table_peek(s->table, key) : NULL;
     if (cell && cell->dirty) return true;
     s->stopped = !s->visit(s->ctx, key);
     return !s->stopped;
@@ -80,12 +81,12 @@ bool sl_realm_scan(sl_realm *realm, sl_str class_name, sl_key_visitor visit, voi
                    sl_status *st) {
     sl_table *table;
     if (!sl_realm_find_table(realm, class_name, &table, st)) return false;
-    scan s = {table, visit, ctx, false};
+    scan s = {table, realm->open, visit, ctx, false};
     bool stored = has_stored(realm, table);
     if (stored) {
         const sl_realm_source *source = realm->source;
         if (!source->object_scan(source->ctx, table->cls, visit_stored, &s, st)) return false;
-        for (size_t i = 0; i < realm->touched_count && !s.stopped; i++) {
+        for (size_t i = 0; realm->open && i < realm->touched_count && !s.stopped; i++) {
             const sl_cell *cell = realm->touched[i];
             if (cell->table == table && cell->dirty && cell->object)
                 s.stopped = !visit(ctx, &cell->key);
@@ -99,6 +100,7 @@ bool sl_realm_scan(sl_realm *realm, sl_str class_name, sl_key_visitor visit, voi
 
 typedef struct selecting {
     const sl_table *table;
+    bool open; /* only then memory knows more than the source */
     const sl_selection *selection;
     const sl_node **nodes; /* of an object in memory */
     sl_row_visitor visit;
@@ -108,7 +110,7 @@ typedef struct selecting {
 
 static bool visit_row(void *ctx, const sl_key *key, const sl_node *const *nodes) {
     selecting *s = ctx;
-    const sl_cell *cell = sl_table_peek(s->table, key);
+    const sl_cell *cell = s->open ? sl_table_peek(s->table, key) : NULL;
     if (cell && cell->dirty) return true;
     s->stopped = !s->visit(s->ctx, key, nodes);
     return !s->stopped;
@@ -134,7 +136,8 @@ static bool select_stored(sl_realm *realm, selecting *s, sl_status *st) {
     const sl_realm_source *source = realm->source;
     if (!source->object_select(source->ctx, s->table->cls, s->selection, visit_row, s, st))
         return false;
-    for (size_t i = 0; i < realm->touched_count && !s->stopped; i++) {
+    /* What is listed as touched after a commit has been saved. */
+    for (size_t i = 0; realm->open && i < realm->touched_count && !s->stopped; i++) {
         const sl_cell *cell = realm->touched[i];
         if (cell->table == s->table && cell->dirty && cell->object) visit_cell(s, cell);
     }
@@ -150,7 +153,7 @@ bool sl_realm_select(sl_realm *realm, sl_str class_name, const sl_selection *sel
                        "class \"%.*s\" is embedded: its objects are found "
                        "through the objects that hold them",
                        sl_shown(class_name), class_name.data);
-    selecting s = {table, selection, NULL, visit, ctx, false};
+    selecting s = {table, realm->open, selection, NULL, visit, ctx, false};
     s.nodes = sl_new(realm->alloc, (selection->slot_count + (size_t)1) * sizeof *s.nodes);
     if (!s.nodes) return sl_fail_memory(st);
     bool stored = has_stored(realm, table);
@@ -203,4 +206,38 @@ bool sl_realm_sorted_keys(sl_realm *realm, sl_str class_name, sl_arena *arena, s
     *keys = list.keys;
     *count = list.count;
     return true;
+}
+
+/* Whether the source knows all there is of the class. */
+static bool is_saved(const sl_realm *realm, const sl_table *table) {
+    if (!realm->source || !realm->source->object_nth) return false;
+    for (size_t i = 0; realm->open && i < realm->touched_count; i++)
+        if (realm->touched[i]->table == table && realm->touched[i]->dirty) return false;
+    return !realm->open || table->added != realm->tx;
+}
+
+bool sl_realm_nth(sl_realm *realm, sl_str class_name, uint64_t position, bool backwards,
+                  sl_key_visitor visit, void *ctx, sl_status *st) {
+    sl_table *table;
+    bool ordered = false;
+    if (!sl_realm_find_table(realm, class_name, &table, st)) return false;
+    if (is_saved(realm, table)) {
+        const sl_realm_source *source = realm->source;
+        if (!source->object_nth(source->ctx, table->cls, position, backwards, visit, ctx, &ordered,
+                                st))
+            return false;
+        if (ordered) return true;
+    }
+    sl_arena arena;
+    sl_key *keys;
+    size_t count;
+    sl_arena_init(&arena, realm->alloc);
+    bool ok = sl_realm_sorted_keys(realm, class_name, &arena, &keys, &count, st);
+    if (ok && position < count) {
+        size_t at = (size_t)position;
+        visit(ctx, &keys[backwards ? count - 1 - at : at]);
+    }
+    if (ok) sl_delete(realm->alloc, keys);
+    sl_arena_free(&arena);
+    return ok;
 }

@@ -64,6 +64,11 @@ typedef struct sl_realm_source {
     /* All keys of a class, in any order. */
     bool (*object_scan)(void *ctx, const sl_class *cls, sl_key_visitor visit, void *visit_ctx,
                         sl_status *st);
+    /* Visits the key at `position` (from 0) in the order of sl_key_cmp, counted from the last one
+     * if `backwards`; none beyond the end. *ordered = false: the source does not keep this order,
+     * and nothing was visited. May be NULL. */
+    bool (*object_nth)(void *ctx, const sl_class *cls, uint64_t position, bool backwards,
+                       sl_key_visitor visit, void *visit_ctx, bool *ordered, sl_status *st);
     /* The objects of a class that is not embedded, with some of their properties, in any order. The
      * bounds are a help: objects outside may be left out or not. */
     bool (*object_select)(void *ctx, const sl_class *cls, const sl_selection *selection,

@@ -50,5 +50,8 @@ bool sl_sqlite_property_indexed(void *ctx, const sl_class *cls, const sl_propert
 /* sqlite_select.c: object_select of the source. */
 bool sl_sqlite_object_select(void *ctx, const sl_class *cls, const sl_selection *selection,
                              sl_row_visitor visit, void *visit_ctx, sl_status *st);
+/* sqlite_nth.c: object_nth of the source. */
+bool sl_sqlite_object_nth(void *ctx, const sl_class *cls, uint64_t position, bool backwards,
+                          sl_key_visitor visit, void *visit_ctx, bool *ordered, sl_status *st);
 
 #endif

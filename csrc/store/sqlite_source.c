@@ -414,6 +414,7 @@ void sl_sqlite_source_init(sl_sqlite_store *store) {
         .object_save = object_save,
         .object_erase = object_erase,
         .object_scan = object_scan,
+        .object_nth = sl_sqlite_object_nth,
         .object_select = sl_sqlite_object_select,
         .object_count = object_count,
         .referrers = referrers,

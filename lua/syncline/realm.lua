@@ -3,6 +3,7 @@
 local core = require("syncline.core")
 local assign = require("syncline.assign")
 local check = require("syncline.check")
+local observers = require("syncline.observers")
 local results = require("syncline.results")
 local schema = require("syncline.schema")
 local transact = require("syncline.transact")
@@ -15,10 +16,6 @@ local object_methods = core.realm.object -- called as functions: a property may 
 ---@field classes table<string, table> schema by name
 local Realm = {}
 Realm.__index = Realm
-
----@class syncline.Observer
-local Observer = {}
-Observer.__index = Observer
 
 -- A code that no error object has.
 local RAISED = transact.RAISED
@@ -52,7 +49,7 @@ end
 
 -- A realm around a handle of the core that was opened elsewhere.
 function Realm.adopt(handle, path)
-    local self = setmetatable({ path = path, handle = handle, observers = {}, declared = nil }, Realm)
+    local self = setmetatable({ path = path, handle = handle, observers = {}, sources = {}, declared = nil }, Realm)
     handle:anchor().realm = self
     refresh_classes(self)
     return self
@@ -133,6 +130,7 @@ end
 -- The file was replaced by the state that the server sent.
 function Realm:replaced()
     refresh_classes(self)
+    observers.notify(self, true)
 end
 
 ---Closes the realm; its objects must not be used afterwards. Closing twice is harmless.
@@ -141,8 +139,8 @@ function Realm:close()
         self.session:close()
         self.session = nil
     end
+    observers.close(self)
     self.handle:close()
-    self.observers = {}
 end
 
 Realm.__close = Realm.close
@@ -160,11 +158,6 @@ end
 
 local unpack = table.unpack or unpack -- luacheck: ignore
 
-local function trace(problem)
-    if type(problem) == "string" then return debug.traceback(problem, 2) end
-    return problem
-end
-
 -- Runs fn inside the open write. True and its results, or nil after a rollback: message and code, or what
 -- fn has raised and the code RAISED.
 function Realm._attempt(self, fn, ...)
@@ -172,6 +165,7 @@ function Realm._attempt(self, fn, ...)
     if ok then return true, out end
     self.handle:rollback()
     refresh_classes(self)
+    observers.deliver(self) -- those that were made inside
     if self.session then self.session:nudge() end -- messages may have waited
     local problem = out[1]
     if problem == CANCELLED then return nil, "the write was cancelled", "cancelled" end
@@ -307,8 +301,9 @@ end
 ---Deletes an object, or an array or results of objects.
 ---@param what syncline.Object|syncline.Results|syncline.Object[]
 function Realm:delete(what)
-    if type(what) == "userdata" then return self.handle:delete(what) end
-    local objects = what.to_array and what:to_array() or what
+    local found = core.realm.fields(what)
+    if type(what) == "userdata" and not found then return self.handle:delete(what) end
+    local objects = found and what:to_array() or what
     for _, object in ipairs(objects) do
         if object_methods.is_valid(object) then self.handle:delete(object) end
     end
@@ -369,33 +364,16 @@ end
 -- ---- notifications ----------------------------------------------------------------------------------
 
 ---Calls `fn(realm, changes)` after every commit and every integrated download: `changes[class]` has
----`inserted` (keys), `modified` (`{key=, properties={...}}`) and `deleted` (keys).
+---`inserted` (keys), `modified` (`{key=, properties={...}}`) and `deleted` (keys). See `results:observe` for
+---what happens to the objects that a query finds.
 ---@param fn fun(realm: syncline.Realm, changes: table)
 ---@return syncline.Observer
 function Realm:observe(fn)
-    local observer = setmetatable({ realm = self, fn = fn }, Observer)
-    self.observers[#self.observers + 1] = observer
-    if self.session then self.session:listen() end
-    return observer
+    return observers.of_realm(self, fn)
 end
 
----Ends the notifications.
-function Observer:stop()
-    local observers = self.realm.observers
-    for i, observer in ipairs(observers) do
-        if observer == self then
-            local rest = {}
-            for j, other in ipairs(observers) do
-                if j ~= i then rest[#rest + 1] = other end
-            end
-            self.realm.observers = rest -- a round of notifications that is under way keeps its own list
-            if self.realm.session then self.realm.session:listen() end
-            return
-        end
-    end
-end
-
----What happens to an error inside an observer; default: a line on standard error.
+---What happens to an error inside an observer; default: a line on standard error. Others are called
+---nevertheless, and the commit stands.
 ---@param message string
 function Realm.on_observer_error(message)
     io.stderr:write("syncline: error in an observer: ", message, "\n")
@@ -403,63 +381,22 @@ end
 
 -- Tells the observers what the last transaction touched.
 function Realm:notify()
-    if #self.observers == 0 then
-        -- Listing what changed would cost more than the change.
-        self:present_classes()
-        return
-    end
-    local changes, schema_changed = self.handle:changes()
-    if schema_changed then refresh_classes(self) end
-    if not changes then return end
-    for _, observer in ipairs(self.observers) do
-        local ok, problem = xpcall(function() observer.fn(self, changes) end, trace)
-        if not ok then self.on_observer_error(tostring(problem)) end
-    end
+    observers.notify(self)
 end
 
 -- A change that came from elsewhere is in the realm.
 function Realm:touched()
-    self:notify()
-end
-
-local function find_change(changes, class, key)
-    local touched = changes[class]
-    if not touched then return nil end
-    for _, deleted in ipairs(touched.deleted) do
-        if deleted == key then return { deleted = true, properties = {} } end
-    end
-    for _, change in ipairs(touched.modified) do
-        if change.key == key then return { deleted = false, properties = change.properties } end
-    end
-    return nil
+    observers.notify(self)
 end
 
 ---object:observe(fn): calls `fn(object, change)` when the object changed (`change.properties`: names) or
 ---was deleted (`change.deleted`).
-function core.realm.object.observe(object, fn)
-    local class, key = object_methods.owner(object)
-    return object_methods.anchor(object).realm:observe(function(_, changes)
-        local change = find_change(changes, class, key)
-        if change then fn(object, change) end
-    end)
-end
+core.realm.object.observe = observers.of_object
 
 -- collection:observe(fn): calls fn(collection, change) when the property that holds it changed.
-local function observe_collection(collection, fn)
-    local class, key, property = collection:owner()
-    return collection:anchor().realm:observe(function(_, changes)
-        local change = find_change(changes, class, key)
-        if not change then return end
-        if change.deleted then return fn(collection, change) end
-        for _, name in ipairs(change.properties) do
-            if name == property then return fn(collection, change) end
-        end
-    end)
-end
-
-core.realm.list.observe = observe_collection
-core.realm.set.observe = observe_collection
-core.realm.dictionary.observe = observe_collection
+core.realm.list.observe = observers.of_collection
+core.realm.set.observe = observers.of_collection
+core.realm.dictionary.observe = observers.of_collection
 
 -- ---- synchronisation --------------------------------------------------------------------------------
 

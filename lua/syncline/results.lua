@@ -1,110 +1,210 @@
--- The objects of a class, all or some of them, in an order.
+-- The objects of a class, all or some of them, in an order. Results hold no objects but keys, and those only while
+-- nobody has written; so results are userdata (csrc/lua/results.c says why) around a table of fields:
+--   realm, class
+--   query     conditions and orders that the core evaluates
+--   filters   predicates that are asked about what the query finds
+--   sorters   functions and properties that put the rest in order, in the order of use, if any
+--   keys      what the query has found, or, with filters or sorters, `objects` what was left, at `generation`
 
 local core = require("syncline.core")
+local check = require("syncline.check")
+local observers = require("syncline.observers")
 
 local object_methods = core.realm.object -- called as functions: a property may have the name of a method
 
 ---@class syncline.Results
 ---@field realm syncline.Realm
 ---@field class string
-local Results = {}
+local Results = core.realm.results_meta
 local methods = {}
 
-local NO_QUERY = { conditions = {}, orders = {} }
+local NO_QUERY, NONE = { conditions = {}, orders = {} }, {}
 
--- `query`: conditions and orders that the core evaluates; `refine`: function from the array of its
--- objects to another, or nil; `arranged`: refine puts them into an order of its own.
-local function new(realm, class, query, refine, arranged)
-    return setmetatable({
-        realm = realm, class = class, query = query or NO_QUERY, refine = refine, arranged = arranged or false,
-    }, Results)
+local function new(realm, class, query, filters, sorters)
+    return core.realm.results({
+        realm = realm, class = class, query = query or NO_QUERY, filters = filters or NONE, sorters = sorters or NONE,
+    })
 end
 
-local function is_plain(query)
-    return query.conditions[1] == nil and query.orders[1] == nil
+local function fields(self, method)
+    return core.realm.fields(self) or check.fail("results:%s: results expected; call it with a colon", method)
 end
 
-local function fetch(self, limit)
-    local handle, class, query = rawget(self, "realm").handle, rawget(self, "class"), rawget(self, "query")
-    if is_plain(query) and not limit then return handle:objects(class) end
+local function is_all(f)
+    return f.query.conditions[1] == nil and f.query.orders[1] == nil
+end
+
+local function is_refined(f)
+    return f.filters[1] ~= nil or f.sorters[1] ~= nil
+end
+
+-- ---- what was found ---------------------------------------------------------------------------------
+
+local function fetch(f, limit)
+    local handle, class, query = f.realm.handle, f.class, f.query
+    if is_all(f) and not limit then return handle:objects(class) end
     return handle:query(class, query.conditions, query.orders, limit)
 end
 
--- The array that is remembered, if it is still right. Objects coming and going raise the generation; a
--- write also changes properties, at which queries, filters and orders look, so those are computed anew
--- as long as it is open.
-local function remembered(self)
-    local handle = rawget(self, "realm").handle
-    local cached = rawget(self, "cached")
-    if not cached or rawget(self, "generation") ~= handle:generation() then return nil end
-    local fixed = is_plain(rawget(self, "query")) and not rawget(self, "refine")
-    return (fixed or not handle:writing()) and cached or nil
+-- What is remembered is right until objects come or go, which raises the generation; a write also changes
+-- properties, at which queries, filters and orders look, so as long as it is open only plain results are.
+local function is_remembered(f)
+    local handle = f.realm.handle
+    if not (f.keys or f.objects) or f.generation ~= handle:generation() then return false end
+    return (is_all(f) and not is_refined(f)) or not handle:writing()
 end
 
--- The array of objects as of now.
-local function list(self)
-    local objects = remembered(self)
-    if objects then return objects end
-    local generation = rawget(self, "realm").handle:generation()
-    local refine = rawget(self, "refine")
-    objects = fetch(self)
-    if refine then objects = refine(objects) end
-    rawset(self, "cached", objects)
-    rawset(self, "generation", generation)
+local function apply_filters(objects, filters)
+    for _, predicate in ipairs(filters) do
+        local kept = {}
+        for _, object in ipairs(objects) do
+            if predicate(object) then kept[#kept + 1] = object end
+        end
+        objects = kept
+    end
     return objects
 end
 
----How many objects there are. `#results` says the same where Lua allows it for tables (5.3 and later).
----Without a filter no object is loaded for it.
----@return integer
-function methods:count()
-    local objects = remembered(self)
-    if objects or rawget(self, "refine") then return #(objects or list(self)) end
-    local handle, class, query = rawget(self, "realm").handle, rawget(self, "class"), rawget(self, "query")
-    if is_plain(query) then return handle:count(class) end
-    return handle:query_count(class, query.conditions)
+local RANK = { ["nil"] = 0, boolean = 1, number = 2, string = 3, userdata = 4 }
+
+local function less(a, b)
+    local rank_a, rank_b = RANK[type(a)] or 5, RANK[type(b)] or 5
+    if rank_a ~= rank_b then return rank_a < rank_b end
+    if rank_a == 0 then return false end
+    if rank_a == 1 then return not a and b end
+    return a < b
 end
 
----The object at a position, 1 to count(); nil beyond.
+local function sort_by(objects, sorter)
+    local compare, descending, order, out = sorter.compare, sorter.descending, {}, {}
+    for i, object in ipairs(objects) do order[i] = { object, i } end
+    table.sort(order, function(x, y)
+        if descending then
+            if compare(y[1], x[1]) then return true end
+            if compare(x[1], y[1]) then return false end
+        else
+            if compare(x[1], y[1]) then return true end
+            if compare(y[1], x[1]) then return false end
+        end
+        return x[2] < y[2]
+    end)
+    for i, pair in ipairs(order) do out[i] = pair[1] end
+    return out
+end
+
+local function apply_sorters(objects, sorters)
+    for _, sorter in ipairs(sorters) do objects = sort_by(objects, sorter) end
+    return objects
+end
+
+-- The fields, with `keys` or `objects` as of now.
+local function found(f)
+    if is_remembered(f) then return f end
+    local generation = f.realm.handle:generation()
+    f.keys, f.objects = nil, nil
+    local keys = fetch(f)
+    if is_refined(f) then
+        f.objects = apply_sorters(apply_filters(keys:objects(), f.filters), f.sorters)
+    else
+        f.keys = keys
+    end
+    f.generation = generation
+    return f
+end
+
+---How many objects there are; `#results` says the same. Without a filter no object is loaded for it.
+---@return integer
+function methods:count()
+    local f = fields(self, "count")
+    if not is_remembered(f) and not is_refined(f) then
+        if is_all(f) then return f.realm.handle:count(f.class) end
+        return f.realm.handle:query_count(f.class, f.query.conditions)
+    end
+    found(f)
+    return f.objects and #f.objects or f.keys:count()
+end
+
+-- The object at a position of all objects without listing them; asked for another one, the list is made.
+local function probe(f, position)
+    local handle = f.realm.handle
+    local generation = handle:generation()
+    if is_refined(f) or not is_all(f) or handle:writing() or f.probed == generation then return nil, false end
+    f.probed = generation
+    if type(position) == "number" and position < 1 then return nil, true end
+    return handle:nth(f.class, position), true
+end
+
+---The object at a position, 1 to count(); nil beyond. `results[position]` is the same.
 ---@param position integer
 ---@return syncline.Object|nil
 function methods:at(position)
-    return list(self)[position]
+    local f = fields(self, "at")
+    check.argument("results:at", position, "number|userdata")
+    if not is_remembered(f) then
+        local object, is_known = probe(f, position)
+        if is_known then return object end
+    end
+    found(f)
+    if f.objects then return f.objects[position] end
+    return f.keys:at(position)
 end
 
+---The first object, or nil if there is none.
 ---@return syncline.Object|nil
 function methods:first()
-    local objects = remembered(self)
-    if objects or rawget(self, "refine") then return (objects or list(self))[1] end
-    return fetch(self, 1)[1]
+    local f = fields(self, "first")
+    if is_remembered(f) or is_refined(f) then return self:at(1) end
+    if is_all(f) then return f.realm.handle:nth(f.class, 1) end
+    return fetch(f, 1):at(1)
 end
 
+---The last object, or nil if there is none.
 ---@return syncline.Object|nil
 function methods:last()
-    local objects = list(self)
-    return objects[#objects]
+    local f = fields(self, "last")
+    if not is_remembered(f) and is_all(f) and not is_refined(f) then return f.realm.handle:nth(f.class, -1) end
+    found(f)
+    if f.objects then return f.objects[#f.objects] end
+    return f.keys:at(f.keys:count())
 end
 
----Iterates: `for object in results:each() do`. Objects that are deleted on the way are left out,
----new ones do not join.
----@return fun(): syncline.Object|nil
-function methods:each()
-    local objects, position = list(self), 0
+local function walk(objects, numbered)
+    local position = 0
     return function()
         local object
         repeat
             position = position + 1
             object = objects[position]
         until object == nil or object_methods.is_valid(object)
+        if numbered and object then return position, object end
         return object
     end
+end
+
+---Iterates: `for object in results:each() do`. Objects that are deleted on the way are left out,
+---new ones do not join. Where Lua asks results how they are walked over (5.3 and later),
+---`for position, object in pairs(results)` and `ipairs(results)` go over the same objects; on Lua 5.1 and
+---LuaJIT these two raise an error.
+---@return fun(): syncline.Object|nil
+function methods:each()
+    local f = found(fields(self, "each"))
+    return f.objects and walk(f.objects) or f.keys:each()
+end
+
+---As `results:each`, with positions: `for position, object in results:iter() do`, on every Lua.
+---@return fun(): integer|nil, syncline.Object|nil
+function methods:iter()
+    local f = found(fields(self, "iter"))
+    return f.objects and walk(f.objects, true) or f.keys:each(true)
 end
 
 ---A new array of the objects.
 ---@return syncline.Object[]
 function methods:to_array()
+    local f = found(fields(self, "to_array"))
+    if not f.objects then return f.keys:objects() end
     local out = {}
-    for i, object in ipairs(list(self)) do out[i] = object end
+    for i, object in ipairs(f.objects) do out[i] = object end
     return out
 end
 
@@ -120,13 +220,13 @@ local TEST_LIST = "=, ~=, <, <=, >, >=, between, in, begins_with, ends_with, con
 local function read_test(property, spec)
     local test = spec[1]
     if not TESTS[test] then
-        error(("where: property '%s': there is no test '%s' (there are %s)"):format(property, tostring(test), TEST_LIST), 4)
+        check.fail("where: property '%s': there is no test '%s' (there are %s)", property, tostring(test), TEST_LIST)
     end
     local values, count = { spec[2], spec[3] }, TESTS[test]
     if test == "in" then
         local from = spec[2]
-        if type(from) ~= "table" or getmetatable(from) == Results then
-            error(("where: property '%s': 'in' takes a list of values: { \"in\", { a, b } }"):format(property), 4)
+        if type(from) ~= "table" then
+            check.fail("where: property '%s': 'in' takes a list of values: { \"in\", { a, b } }", property)
         end
         values, count = {}, #from
         for i = 1, count do values[i] = from[i] end
@@ -136,11 +236,11 @@ end
 
 local function read_conditions(conditions, out)
     if type(conditions) ~= "table" then
-        error("where: a table of conditions expected, such as { name = \"Ann\", age = { \">=\", 18 } }", 3)
+        check.fail("where: a table of conditions expected, such as { name = \"Ann\", age = { \">=\", 18 } }")
     end
     local before = #out
     for property, spec in pairs(conditions) do
-        if type(property) ~= "string" then error("where: conditions are given by the name of a property", 3) end
+        if type(property) ~= "string" then check.fail("where: conditions are given by the name of a property") end
         if type(spec) ~= "table" then
             out[#out + 1] = { property = property, test = "=", values = { spec }, count = 1 }
         elseif type(spec[1]) == "table" then
@@ -150,7 +250,7 @@ local function read_conditions(conditions, out)
         end
     end
     if #out == before then
-        error("where: at least one condition is needed; for null write syncline.null, a nil vanishes from the table", 3)
+        check.fail("where: at least one condition is needed; for null write syncline.null, a nil vanishes from the table")
     end
 end
 
@@ -161,13 +261,19 @@ local function copy(array)
 end
 
 local function with_query(self, conditions, orders)
-    local realm, class = rawget(self, "realm"), rawget(self, "class")
-    local ok, problem = pcall(realm.handle.query_check, realm.handle, class, conditions, orders)
+    local f = fields(self, "where")
+    local ok, problem = pcall(f.realm.handle.query_check, f.realm.handle, f.class, conditions, orders)
     if not ok then
         if type(problem) == "string" then problem = problem:gsub("^[^\n]-:%d+: ", "") end
-        error(problem, 3)
+        check.raise(problem)
     end
-    return new(realm, class, { conditions = conditions, orders = orders }, rawget(self, "refine"), rawget(self, "arranged"))
+    return new(f.realm, f.class, { conditions = conditions, orders = orders }, f.filters, f.sorters)
+end
+
+local function append(list, item)
+    local out = copy(list)
+    out[#out + 1] = item
+    return out
 end
 
 ---The objects whose properties have certain values. This is much faster than `filter`, because no object
@@ -181,57 +287,21 @@ end
 ---@param conditions table
 ---@return syncline.Results
 function methods:where(conditions)
-    local query = rawget(self, "query")
+    local query = fields(self, "where").query
     local all = copy(query.conditions)
     read_conditions(conditions, all)
     local out = with_query(self, all, query.orders) -- no tail call: errors name the caller
     return out
 end
 
----The objects for which `predicate(object)` is true.
+---The objects for which `predicate(object)` is true. It should look at nothing but the object and what that links
+---to: results are asked for anew after writes, and observers are told of writes.
 ---@param predicate fun(object: syncline.Object): boolean
 ---@return syncline.Results
 function methods:filter(predicate)
-    local before = rawget(self, "refine")
-    return new(rawget(self, "realm"), rawget(self, "class"), rawget(self, "query"), function(objects)
-        if before then objects = before(objects) end
-        local out = {}
-        for _, object in ipairs(objects) do
-            if predicate(object) then out[#out + 1] = object end
-        end
-        return out
-    end, rawget(self, "arranged"))
-end
-
-local RANK = { ["nil"] = 0, boolean = 1, number = 2, string = 3, userdata = 4 }
-
-local function less(a, b)
-    local rank_a, rank_b = RANK[type(a)] or 5, RANK[type(b)] or 5
-    if rank_a ~= rank_b then return rank_a < rank_b end
-    if rank_a == 0 then return false end
-    if rank_a == 1 then return not a and b end
-    return a < b
-end
-
-local function sorted_by_function(self, compare, descending)
-    local before = rawget(self, "refine")
-    return new(rawget(self, "realm"), rawget(self, "class"), rawget(self, "query"), function(objects)
-        if before then objects = before(objects) end
-        local order, out = {}, {}
-        for i, object in ipairs(objects) do order[i] = { object, i } end
-        table.sort(order, function(x, y)
-            if descending then
-                if compare(y[1], x[1]) then return true end
-                if compare(x[1], y[1]) then return false end
-            else
-                if compare(x[1], y[1]) then return true end
-                if compare(y[1], x[1]) then return false end
-            end
-            return x[2] < y[2]
-        end)
-        for i, pair in ipairs(order) do out[i] = pair[1] end
-        return out
-    end, true)
+    local f = fields(self, "filter")
+    check.argument("results:filter", predicate, "function")
+    return new(f.realm, f.class, f.query, append(f.filters, predicate), f.sorters)
 end
 
 ---In the order of a property, nulls first, or as `compare(a, b)` says; equal ones keep their order.
@@ -239,16 +309,21 @@ end
 ---@param descending boolean|nil
 ---@return syncline.Results
 function methods:sorted(by, descending)
-    if type(by) ~= "string" then return sorted_by_function(self, by, descending) end
-    if rawget(self, "arranged") then
+    local f = fields(self, "sorted")
+    check.argument("results:sorted", by, "string|function")
+    local compare = by
+    if type(by) == "string" then
+        if not f.sorters[1] then
+            local orders = { { property = by, descending = descending and true or false } }
+            for _, order in ipairs(f.query.orders) do orders[#orders + 1] = order end
+            local out = with_query(self, f.query.conditions, orders)
+            return out
+        end
         local get = object_methods.get
-        return sorted_by_function(self, function(a, b) return less(get(a, by), get(b, by)) end, descending)
+        compare = function(a, b) return less(get(a, by), get(b, by)) end
     end
-    local query = rawget(self, "query")
-    local orders = { { property = by, descending = descending and true or false } }
-    for _, order in ipairs(query.orders) do orders[#orders + 1] = order end
-    local out = with_query(self, query.conditions, orders)
-    return out
+    local sorter = { compare = compare, descending = descending and true or false }
+    return new(f.realm, f.class, f.query, f.filters, append(f.sorters, sorter))
 end
 
 ---The first object for which `predicate(object)` is true.
@@ -261,33 +336,94 @@ function methods:find(predicate)
     return nil
 end
 
----Calls `fn(results, changes)` after every commit and integrated download that touched the class:
----`changes.inserted` and `changes.modified` are arrays of objects, `changes.deleted` of keys.
+-- ---- observing --------------------------------------------------------------------------------------
+
+local function describe(value)
+    local text = tostring(value)
+    return ("%s %d %s"):format(type(value) == "userdata" and core.realm.kind(value) or core.typeof(value), #text, text)
+end
+
+-- Equal for results that ask the same question.
+local function id_of(f)
+    if is_refined(f) then return f end
+    local parts = {}
+    for _, condition in ipairs(f.query.conditions) do
+        local part = { condition.property, condition.test }
+        for i = 1, condition.count do part[#part + 1] = describe(condition.values[i]) end
+        parts[#parts + 1] = table.concat(part, "\0")
+    end
+    table.sort(parts)
+    for _, order in ipairs(f.query.orders) do
+        parts[#parts + 1] = ("%s\0%s"):format(order.property, order.descending and "down" or "up")
+    end
+    return f.class .. "\0" .. table.concat(parts, "\1")
+end
+
+local function make_live(f)
+    local query, filters, ask = f.query, f.filters, nil
+    if filters[1] then
+        ask = function(object)
+            for _, predicate in ipairs(filters) do
+                if not predicate(object) then return false end
+            end
+            return true
+        end
+    end
+    if not f.sorters[1] then return f.realm.handle:live(f.class, query.conditions, query.orders, ask) end
+    local unordered = new(f.realm, f.class, query, filters)
+    return f.realm.handle:live(f.class, query.conditions, query.orders, ask), function()
+        return unordered:to_array()
+    end, function(objects)
+        return apply_sorters(objects, f.sorters)
+    end
+end
+
+---Calls `fn(results, changes)` once at first, and after every commit and integrated download that changed
+---what these results are: an object came or went, has another place, or was modified. `changes` has four arrays
+---of ascending positions:
+---
+---- `deletions`: where objects were that are no longer there;
+---- `insertions`: where objects are that were not there;
+---- `modifications`: where objects are that were modified and stayed in place, and `old_modifications`: where they were.
+---
+---An object that moved in the order counts as deleted and inserted. Removing the deletions from a copy of the old
+---list, the last one first, and then putting in the insertions, the first one first, gives the present list.
+---In the first call all four are empty.
+---
+---Every observer is told everything once, in the order in which it happened. What an observer writes is told after
+---the round, in which nobody is called inside of another one. Observing inside of a write gets its first call
+---after it.
 ---@param fn fun(results: syncline.Results, changes: table)
 ---@return syncline.Observer
 function methods:observe(fn)
-    local class = rawget(self, "class")
-    return rawget(self, "realm"):observe(function(realm, changes)
-        local touched = changes[class]
-        if not touched then return end
-        local handle, out = realm.handle, { inserted = {}, modified = {}, deleted = touched.deleted }
-        for _, key in ipairs(touched.inserted) do out.inserted[#out.inserted + 1] = handle:object(class, key) end
-        for _, change in ipairs(touched.modified) do
-            out.modified[#out.modified + 1] = handle:object(class, change.key)
-        end
-        fn(self, out)
-    end)
+    local f = fields(self, "observe")
+    local out = observers.of_results(f.realm, self, id_of(f), function() return make_live(f) end, fn)
+    return out
 end
 
+-- ---- metamethods ------------------------------------------------------------------------------------
+
+local VISIBLE = { realm = true, class = true }
+
 function Results.__index(self, key)
-    if type(key) == "number" then return list(self)[key] end
-    return methods[key]
+    local method = methods[key]
+    if method then return method end
+    if type(key) == "number" then return methods.at(self, key) end
+    if VISIBLE[key] then return fields(self, key)[key] end
+    check.fail("results have no '%s'%s", tostring(key), check.hint(key, methods))
+end
+
+function Results.__newindex()
+    check.fail("results cannot be changed: write to the objects, inside realm:write")
 end
 
 Results.__len = methods.count
+Results.__pairs = methods.iter
 
 function Results.__tostring(self)
-    return ("syncline.results of %s"):format(rawget(self, "class"))
+    return ("syncline.results of %s"):format(fields(self, "class").class)
 end
+
+Results.__metatable = false
 
 return { new = new, null = core.null }

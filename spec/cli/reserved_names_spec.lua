@@ -139,7 +139,7 @@ describe("names of our own methods", function()
         syncline.object.observe(realm:object("Thing", 1), function(object, change) heard[#heard + 1] = { object, change } end)
         realm:object("Thing", 1)._words:observe(function(words) heard[#heard + 1] = { words } end)
         local results_heard = 0
-        things:observe(function(_, changes) results_heard = results_heard + #changes.modified end)
+        things:observe(function(_, changes) results_heard = results_heard + #changes.modifications end)
         assert(realm:write(function()
             for _, name in ipairs(NAMES) do realm:object("Thing", 1)[name] = "x" end
             realm:object("Thing", 1)._words:set("key", "x")

@@ -260,6 +260,76 @@ local function suite(title, path_of)
             assert.equal("syncline.results of Person", tostring(grown))
         end)
 
+        it("is counted and walked over in every way that the Lua knows, and loudly not in others", function()
+            local thirty = people:where({ age = 30 })
+            local long = people:filter(function(p) return #p.name > 2 end)
+            local metamethods = #setmetatable({}, { __len = function() return 7 end }) == 7 -- Lua 5.2 and later
+            for _, results in ipairs({ people, thirty, thirty:sorted("name"), long }) do
+                local count, seen = results:count(), {}
+                assert.equal(count, #results)
+                assert.equal(count, #results:to_array())
+                for position, object in results:iter() do seen[position] = object end
+                assert.equal(count, #seen)
+                for position = 1, count do
+                    assert.equal(seen[position], results[position])
+                    assert.equal(seen[position], results:at(position))
+                end
+                assert.equal(seen[1], results:first())
+                assert.equal(seen[count], results:last())
+                for _, beyond in ipairs({ 0, -1, count + 1, 1.5 }) do assert.is_nil(results[beyond]) end
+                for _, walk in ipairs({ pairs, ipairs }) do
+                    local ok, problem = pcall(function()
+                        local position = 0
+                        for i, object in walk(results) do
+                            position = position + 1
+                            assert.equal(position, i)
+                            assert.equal(seen[i], object)
+                        end
+                        assert.equal(count, position)
+                    end)
+                    assert.equal(metamethods, ok)
+                    if not metamethods then assert.matches("table expected, got userdata", problem) end
+                end
+            end
+            assert.has_error(function() people.name = "x" end)
+            local ok, problem = pcall(function() return people:cuont() end)
+            assert.is_false(ok)
+            assert.matches("query_spec.lua:%d+: results have no 'cuont'; did you mean 'count'", problem)
+            assert.equal("Person", people.class)
+        end)
+
+        it("knows first, last and any position without a list of everything", function()
+            for number, spec in ipairs({ { "_id", "int?", { null, -3, 5, 1000 } }, { "_id", "string", { "", "a", "b\195\164", "c" } },
+                { "_id", "string", { "a", "b", "c", "\255" } }, { "_id", "string", { "a", "b\0", "b\0\255", "\255" } },
+                { "_id", "uuid", { syncline.uuid(("0"):rep(8) .. "-0000-0000-0000-" .. ("0"):rep(12)), syncline.uuid() } },
+                { "_id", "objectid", { syncline.objectid(("0"):rep(24)), syncline.objectid(("f"):rep(24)) } } }) do
+                local class = "K" .. number
+                assert(realm:update_schema({ { name = class, primary_key = spec[1], properties = { _id = spec[2], n = "int" } } }))
+                local all = realm:objects(class)
+                assert.is_nil(all:first())
+                assert.is_nil(all:last())
+                local function check_all(count)
+                    for position = 1, count do
+                        local fresh = realm:objects(class)
+                        assert.equal(spec[3][position] == null and "nil" or tostring(spec[3][position]),
+                            tostring(fresh:at(position)._id))
+                    end
+                    assert.is_nil(realm:objects(class):at(count + 1))
+                    assert.equal(realm:objects(class):to_array()[1], realm:objects(class):first())
+                    assert.equal(realm:objects(class):to_array()[count], realm:objects(class):last())
+                end
+                write(function()
+                    for i = #spec[3], 1, -1 do realm:create(class, { _id = spec[3][i], n = i }) end
+                    check_all(#spec[3])
+                end)
+                check_all(#spec[3])
+            end
+            assert(realm:update_schema({ { name = "Keyless", properties = { n = "int" } } }))
+            write(function() for i = 1, 20 do realm:create("Keyless", { n = i }) end end)
+            local keyless = realm:objects("Keyless")
+            for position = 1, 20 do assert.equal(keyless:to_array()[position], realm:objects("Keyless"):at(position)) end
+        end)
+
         it("is live, and right inside of a write", function()
             local thirty = people:where({ age = 30 })
             assert.equal(2, thirty:count())
