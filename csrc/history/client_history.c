@@ -44,6 +44,7 @@ sl_client_history *sl_client_history_open(sl_store *store, sl_realm *realm,
     history->unsynced = true;
     history->state = state;
     history->recorded_version = recorded;
+    if (state.ident) history->max_message = SL_MAX_CLIENT_MESSAGE;
     history->stale = SIZE_MAX;
     sl_own_changes_init(&history->own, history->alloc);
     sl_changeset_init(&history->recorded, history->alloc);
@@ -201,6 +202,36 @@ static bool encode_recorded(sl_client_history *history, sl_status *st) {
     return true;
 }
 
+/* What an upload adds to a changeset: heads, and the file's ident where it is not known yet. */
+static uint64_t room_beside(const sl_client_history *history) {
+    enum { HEADS = 1024, IDENT_BYTES = 8 };
+    return HEADS + (history->state.ident ? 0 : IDENT_BYTES * (uint64_t)history->recorded.count);
+}
+
+void sl_client_history_limit(sl_client_history *history, uint64_t max_message) {
+    history->max_message = max_message;
+}
+
+/* What could never be uploaded is refused while it can still be written in smaller pieces. */
+static bool check_size(const sl_client_history *history, sl_status *st) {
+    uint64_t size = history->encoded.size, room = room_beside(history);
+    uint64_t limit = history->max_message;
+    if (limit == 0 || size + room <= limit) return true;
+    sl_buf packed;
+    sl_body body;
+    sl_buf_init(&packed, history->alloc);
+    bool ok = sl_body_pack(NULL, sl_str_of(history->encoded.data, (size_t)size), &packed, &body, st);
+    uint64_t wire = ok ? body.bytes.size : 0;
+    sl_buf_free(&packed);
+    if (!ok || (wire + room <= limit && size + room <= SL_MAX_INFLATED)) return ok;
+    return sl_fail(st, SL_ERR_SESSION, "too_big",
+                   "the transaction is too large to be synchronised: %llu bytes, %llu when "
+                   "compressed, where %llu are possible; it was taken back, write it in smaller "
+                   "pieces",
+                   (unsigned long long)size, (unsigned long long)wire,
+                   (unsigned long long)(limit > room ? limit - room : 0));
+}
+
 /* The first commit of a file that keeps no history: what there was of it goes. */
 static bool make_local(const sl_client_history *history, sl_status *st) {
     sl_store *store = history->store;
@@ -245,7 +276,8 @@ bool sl_client_history_commit(sl_client_history *history, uint64_t *version, sl_
         return commit_unrecorded(history, st);
     }
     uint64_t now = 0;
-    if (!encode_recorded(history, st) || !sl_client_history_now(history, &now, st)) {
+    if (!encode_recorded(history, st) || !check_size(history, st) ||
+        !sl_client_history_now(history, &now, st)) {
         sl_client_history_rollback(history);
         return false;
     }
@@ -394,6 +426,7 @@ typedef struct upload_scan {
     sl_buf *entries;
     sl_upload_batch *batch;
     uint64_t taken; /* bytes of changesets */
+    uint64_t hard;  /* never reached by more than one changeset */
     int protocol;
     bool ok;
     sl_status *st;
@@ -423,7 +456,7 @@ static bool take_entry(void *ctx, const sl_history_entry *entry) {
     upload_scan *scan = ctx;
     sl_upload_batch *batch = scan->batch;
     if (batch->count > 0 && (scan->taken >= SL_MAX_UPLOAD_SOFT ||
-                             scan->taken + entry->changeset.size >= SL_MAX_UPLOAD_HARD)) {
+                             scan->taken + entry->changeset.size >= scan->hard)) {
         batch->more = true;
         return false;
     }
@@ -447,7 +480,9 @@ bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor
                                     sl_upload_batch *batch, sl_status *st) {
     const sl_client_state *state = &history->state;
     *batch = (sl_upload_batch){.cursor = from};
-    upload_scan scan = {history, entries, batch, 0, protocol, true, st};
+    upload_scan scan = {history, entries, batch, 0, SL_MAX_UPLOAD_HARD, protocol, true, st};
+    uint64_t limit = history->max_message;
+    if (limit && limit < scan.hard) scan.hard = limit;
     if (last > state->version) last = state->version;
     if (!sl_client_history_need_own(history, st) ||
         !sl_own_changes_scan(&history->own, history->store, from.client_version, last, take_entry,

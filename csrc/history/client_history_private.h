@@ -21,6 +21,7 @@ struct sl_client_history {
     bool unsynced;
     sl_client_state state;
     uint64_t recorded_version;
+    uint64_t max_message; /* what one upload may have on the wire; 0 = nobody uploads */
     sl_own_changes own;
     /* Entries at or before the base that are still in the store; SIZE_MAX: nobody knows. */
     size_t stale, stale_bytes;

@@ -62,9 +62,12 @@ bool sl_client_history_withdraw(sl_client_history *history, sl_buf *changeset, s
     ok = ok &&
          (empty || sl_changeset_encode(&history->recorded, SL_ENCODE_AS_PARSED, changeset, st));
     if (ok && changeset->failed) ok = sl_fail_memory(st);
-    if (ok && changeset->size >= SL_MAX_UPLOAD_HARD)
-        ok = sl_fail(st, SL_ERR_USAGE, "",
-                     "a serialized transaction travels as one message of at most 16 MiB; split it");
+    uint64_t limit = history->max_message ? history->max_message : SL_MAX_CLIENT_MESSAGE;
+    if (ok && changeset->size + SL_MAX_HEAD > limit)
+        ok = sl_fail(st, SL_ERR_SESSION, "too_big",
+                     "the transaction is too large: %zu bytes, where a serialized one may have %llu; "
+                     "nothing was done, write it in smaller pieces",
+                     changeset->size, (unsigned long long)(limit - SL_MAX_HEAD));
     sl_client_history_rollback(history);
     if (ok && !empty) ok = reserve_place(history, st);
     if (!ok) sl_buf_clear(changeset);

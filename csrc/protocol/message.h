@@ -21,6 +21,7 @@ enum {
     SL_MAX_DOWNLOAD_BODY = 16777216,
     SL_MAX_UPLOAD_SOFT = 131072,
     SL_MAX_UPLOAD_HARD = 16777216,
+    SL_MAX_CLIENT_MESSAGE = 16777216, /* default for one message of a client: all servers take it */
     SL_MAX_SERVER_MESSAGE = 17825792, /* default for one inbound message at the server */
     SL_MAX_INFLATED = 268435456,      /* default bomb guard (3.2) */
     SL_MAX_SESSIONS = 1000            /* per connection */

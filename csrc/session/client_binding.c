@@ -146,6 +146,12 @@ static void stop_at_gate(sl_client_session *s, const sl_upload_batch *batch) {
     sl_client_session_fail(s, &error, NULL);
 }
 
+/* Old files may hold changesets from before there was a limit; every server of ours takes a little
+ * more than what is written today. */
+static uint64_t longest_message(const sl_client_session *s) {
+    return s->max_message > SL_MAX_SERVER_MESSAGE ? s->max_message : SL_MAX_SERVER_MESSAGE;
+}
+
 static bool write_upload(sl_client_session *s, const sl_upload_batch *batch, sl_buf *out, bool *any,
                          sl_status *st) {
     sl_client_connection *c = s->connection;
@@ -156,7 +162,19 @@ static bool write_upload(sl_client_session *s, const sl_upload_batch *batch, sl_
     if (!sl_body_pack(NULL, sl_str_of(c->entries.size ? c->entries.data : "", c->entries.size),
                       &c->packed, &msg.upload.body, st))
         return false;
-    return write_message(s, &msg, out, any, st);
+    uint64_t size = msg.upload.body.bytes.size + SL_MAX_HEAD;
+    if (size > longest_message(s)) {
+        sl_client_error error;
+        sl_client_error_init(&error, SL_ERR_SESSION, SL_CLOSE_TOO_BIG);
+        sl_client_session_too_big(s, &error, size, batch->cursor.client_version);
+        return true;
+    }
+    if (!write_message(s, &msg, out, any, st)) return false;
+    if (size > s->binding.largest) {
+        s->binding.largest = size;
+        s->binding.largest_version = batch->cursor.client_version;
+    }
+    return true;
 }
 
 static bool upload_wanted(const sl_client_session *s) {
@@ -203,6 +221,7 @@ static bool send_upload(sl_client_session *s, sl_buf *out, bool *any, sl_status 
     }
     if (!sl_client_history_sync(s->history, &why)) return sl_client_binding_absorb(s, &why, st);
     if (!write_upload(s, &batch, out, any, st)) return false;
+    if (s->inactive) return true;
     s->cursor = batch.cursor;
     s->ack_at = SL_CLIENT_NEVER;
     if (complete) s->transact.based = true;

@@ -227,21 +227,28 @@ void sl_client_violation(sl_client_connection *c, uint64_t session, const char *
                                                  .close_code = SL_CLOSE_PROTOCOL_ERROR});
 }
 
-/* An error of the connection that only a reset of files can cure (close code 1009): of the files
- * whose uploads are on the way, for one of those was too big; of all if there is none. */
-static void reset_uploaders(sl_client_connection *c, const sl_client_error *error) {
-    bool uploading = false;
-    for (int pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < c->session_count; i++) {
-            sl_client_session *s = c->sessions[i];
-            if (s->closing || !s->history) continue;
-            bool sent = s->cursor.client_version > sl_client_history_cursors(s->history)->ul_cv;
-            if (pass == 0 && s->binding.ident_sent && sent) uploading = true;
-            if (pass == 1 && (!uploading || (s->binding.ident_sent && sent))) {
-                emit_error(c, s->number, error);
-                sl_client_session_deactivate(s);
-            }
-        }
+static sl_client_session *largest_uploader(const sl_client_connection *c) {
+    sl_client_session *found = NULL;
+    for (size_t i = 0; i < c->session_count; i++) {
+        sl_client_session *s = c->sessions[i];
+        if (s->closing || !s->history || s->binding.largest == 0) continue;
+        if (!found || s->binding.largest > found->binding.largest) found = s;
+    }
+    return found;
+}
+
+/* Close code 1009. A fresh copy would not make the changeset smaller: its session stops, with all
+ * that was written, and tells the application. The others come back. */
+static void stop_too_big(sl_client_connection *c, sl_client_error *error) {
+    sl_client_session *s = largest_uploader(c);
+    error->try_again = s == NULL;
+    error->action = SL_ACTION_WARNING;
+    error->client_reset = false;
+    if (!s) {
+        emit_error(c, 0, error);
+        return;
+    }
+    sl_client_session_too_big(s, error, s->binding.largest, s->binding.largest_version);
 }
 
 static void deactivate_all(sl_client_connection *c) {
@@ -254,10 +261,7 @@ void sl_client_fail_connection(sl_client_connection *c, const sl_client_error *e
     bool silent = error->action == SL_ACTION_TRANSIENT ||
                   (error->try_again && (error->action == SL_ACTION_REFRESH_USER ||
                                         error->action == SL_ACTION_REFRESH_LOCATION));
-    if (error->client_reset)
-        reset_uploaders(c, error);
-    else if (!silent)
-        emit_error(c, 0, error);
+    if (!silent) emit_error(c, 0, error);
     if (!error->try_again) give_up_waits(c);
     switch (error->action) {
     case SL_ACTION_REFRESH_USER:
@@ -345,12 +349,17 @@ static void end_by_code(sl_client_connection *c, int code, bool received, int sh
     error.advice = "";
     error.action = info.action;
     error.try_again = !info.fatal;
-    error.client_reset = info.action == SL_ACTION_CLIENT_RESET;
     sl_client_error_text(&error, text);
     /* A lost link is daily business: the state event tells of it. */
     if (info.action == SL_ACTION_NONE && !info.fatal && !received && shown != SL_CLOSE_TLS)
         error.action = SL_ACTION_TRANSIENT;
-    sl_client_fail_connection(c, &error, &(sl_client_end){.reason = info.reason});
+    sl_client_end end = {.reason = info.reason};
+    if (code != SL_CLOSE_TOO_BIG) {
+        sl_client_fail_connection(c, &error, &end);
+        return;
+    }
+    stop_too_big(c, &error);
+    sl_client_end_connection(c, &end);
 }
 
 bool sl_client_connection_closed(sl_client_connection *c, uint64_t attempt, int code, sl_str reason,

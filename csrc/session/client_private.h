@@ -57,6 +57,8 @@ typedef struct sl_client_binding {
     bool broken; /* a message of the server was left out: it can only be ended, even if the session
                   * has come back to life meanwhile */
     uint64_t confirmed; /* greatest upload client version the server told of */
+    /* The largest UPLOAD so far: what a server refuses for its size is never smaller. */
+    uint64_t largest, largest_version;
     int failure;        /* error number of a failed integration, 0 = none */
     bool failure_sent;
     char failure_text[240];
@@ -71,6 +73,7 @@ struct sl_client_session {
     char *path;
     size_t path_size;
     bool no_upload, no_upload_delay, subserver;
+    uint64_t max_message;
 
     bool want_state; /* ask for a state as long as the file can take one */
     bool installing; /* the state is complete, the host puts it in place */
@@ -205,6 +208,10 @@ bool sl_client_session_settle(sl_client_session *session);
 void sl_client_session_suspend(sl_client_session *session, int reason, const sl_backoff_rule *rule,
                                bool retry);
 /* Stops it until the host restarts it; gives up waits. */
+/* Tells the application that the change `version` is too large to be sent, as a message of `size`
+ * octets, and ends the session. */
+void sl_client_session_too_big(sl_client_session *s, sl_client_error *error, uint64_t size,
+                               uint64_t version);
 void sl_client_session_deactivate(sl_client_session *session);
 /* A server's error for this session, or one found here: acts and reports. */
 void sl_client_session_fail(sl_client_session *session, const sl_client_error *error,

@@ -37,6 +37,7 @@ static void set_defaults(sl_client_session *s, const sl_client_session_options *
     s->paused = options->paused;
     s->subserver = options->subserver;
     s->want_state = options->state_transfer;
+    s->max_message = options->max_message ? options->max_message : SL_MAX_CLIENT_MESSAGE;
     s->resume_at = s->ack_at = SL_CLIENT_NEVER;
     s->next_request = 1;
     s->reported_state = SL_SESSION_CLOSED;
@@ -63,6 +64,7 @@ sl_client_session *sl_client_session_open(sl_client_connection *c, sl_client_his
     s->number = c->next_number++;
     sl_buf_init(&s->transact.changeset, c->alloc);
     set_defaults(s, options);
+    if (!s->no_upload) sl_client_history_limit(history, s->max_message);
     c->sessions[c->session_count++] = s;
     sl_client_session_disconnected(s);
     if (c->state == SL_CONNECTION_CONNECTED) sl_client_session_connected(s);
@@ -319,6 +321,21 @@ void sl_client_session_fail(sl_client_session *s, const sl_client_error *error,
     }
     /* Fatal: nothing brings it back but the host. */
     if (s->resume_at == SL_CLIENT_NEVER && !s->wants_token) sl_client_session_deactivate(s);
+}
+
+void sl_client_session_too_big(sl_client_session *s, sl_client_error *error, uint64_t size,
+                               uint64_t version) {
+    char text[240];
+    snprintf(text, sizeof text,
+             "version %llu of this file makes a message of %llu bytes, more than the server takes",
+             (unsigned long long)version, (unsigned long long)size);
+    sl_client_error_text(error, sl_str_c(text));
+    error->name = "message too big";
+    error->advice = "Nothing is lost: the change waits here with everything after it. Raise "
+                    "max_message of the server and of this client, or copy the objects into a new "
+                    "file in smaller transactions (syncline export, import).";
+    report_error(s, error);
+    sl_client_session_deactivate(s);
 }
 
 /* ---- wishes of the host ---------------------------------------------------------------------- */

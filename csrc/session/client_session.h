@@ -10,6 +10,8 @@ typedef struct sl_client_session_options {
     bool no_upload; /* download only: the fresh copy of a client reset (part 4, 12.3) */
     bool no_upload_delay; /* upload before the first MARK is answered (part 4, 9.5) */
     bool paused;          /* starts paused */
+    uint64_t max_message; /* octets of the largest message to send; larger writes are refused; 0 =
+                           * SL_MAX_CLIENT_MESSAGE */
     bool subserver;       /* the file is a server's: it speaks for clients of its own (1-wire.md,
                            * 4.13). Holds for the life of a file: its ident is of that kind */
     bool state_transfer;  /* a file that has nothing yet receives the present state instead of the

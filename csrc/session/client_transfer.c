@@ -137,6 +137,7 @@ bool sl_client_session_adopt(sl_client_session *s, sl_client_history *history, s
     const sl_client_cursors *cursors = sl_client_history_cursors(history);
     s->installing = false;
     s->history = history;
+    sl_client_history_limit(history, s->max_message);
     s->cursor = (sl_upload_cursor){cursors->ul_cv, cursors->ul_sv};
     s->reported_progress = *sl_client_history_progress(history);
     sl_client_settle(s->connection);

@@ -271,7 +271,7 @@ local OPTIONS = {
     connect_timeout = "number", ping_period = "number", pong_timeout = "number", min_version = "number",
     max_version = "number", on_error = "function", on_state = "function", on_connection_state = "function",
     on_log = "function", client_reset = "string|table", paused = "boolean", upload = "boolean",
-    upload_delay = "boolean", subserver = "boolean", state_transfer = "boolean",
+    upload_delay = "boolean", max_message = "number", subserver = "boolean", state_transfer = "boolean",
 }
 local INSTEAD = { ca = "ca_file = FILE", app = "app_id = ID", base_url = "url = \"wss://host:port\"",
     access_token = "token = ...", path = "'path' beside 'sync'", schema = "'schema' beside 'sync'" }
@@ -292,6 +292,15 @@ local function check_options(options)
     end
     if options.partition == nil then
         check.fail("sync: 'partition' is missing, the value that names the realm on the server (syncline.null is one, too)")
+    end
+end
+
+-- Less than this, not even what was written in small pieces would fit; more cannot be unpacked.
+local MIN_MESSAGE, MAX_MESSAGE = 65536, 268435456
+
+local function check_max_message(size)
+    if size and not (size >= MIN_MESSAGE and size <= MAX_MESSAGE and size % 1 == 0) then
+        check.fail("sync: option 'max_message': a number of bytes from %d to %d expected", MIN_MESSAGE, MAX_MESSAGE)
     end
 end
 
@@ -356,7 +365,8 @@ end
 ---`client_reset` (what happens when the server no longer knows the file: `"recover_or_discard"`, the default,
 ---`"recover"`, `"discard"` or `"manual"`, or `{mode =, before = fn(realm), after = fn(realm, result)}`);
 ---`paused` (start paused); `upload = false` (download only); `upload_delay = false` (do not wait for the
----first download before uploading); `subserver` (this program is itself a server with clients of its own, see
+---first download before uploading); `max_message` (bytes, default 16 MiB, which every server takes: a write that
+---makes a larger message, after compression, is refused; set the server's `max_message` first); `subserver` (this program is itself a server with clients of its own, see
 ---`session:allocate`).
 ---@param realm syncline.Realm
 ---@param options table
@@ -366,6 +376,7 @@ end
 function client.attach(realm, options)
     check_options(options)
     local client_reset = reset.options(options.client_reset)
+    check_max_message(options.max_message)
     local wanted = connection_options(options)
     local connection = connections[wanted.key]
     if not connection then
@@ -376,6 +387,7 @@ function client.attach(realm, options)
     local session, message, code = connection.core:session(realm.handle, {
         path = core.ejson.encode(options.partition, "relaxed"), paused = options.paused, upload = options.upload,
         upload_delay = options.upload_delay, subserver = options.subserver, state_transfer = options.state_transfer,
+        max_message = options.max_message,
     })
     if not session then return nil, message, code end
     local self = Session._new({

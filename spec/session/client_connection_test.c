@@ -282,7 +282,7 @@ static void close_1000_waits_for_the_end_of_the_stream(void **state) {
     assert_int_equal(sl_client_connection_state(rig->connection), SL_CONNECTION_DISCONNECTED);
 }
 
-static void close_1009_asks_for_a_reset_of_the_uploading_file(void **state) {
+static void close_1009_stops_the_file_that_uploads_and_keeps_it(void **state) {
     client_rig *rig = *state;
     const sl_client_event *error = NULL;
     rig_bind_new(rig);
@@ -293,8 +293,11 @@ static void close_1009_asks_for_a_reset_of_the_uploading_file(void **state) {
     rig_drain(rig);
     assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, &error), 1);
     assert_int_equal(error->session, 1);
-    assert_true(error->error.client_reset);
+    assert_false(error->error.client_reset);
+    assert_int_equal(error->error.code, 1009);
+    assert_string_equal(error->error.name, "message too big");
     assert_int_equal(sl_client_session_state(rig->session), SL_SESSION_INACTIVE);
+    assert_int_equal(sl_client_connection_state(rig->connection), SL_CONNECTION_DISCONNECTED);
 }
 
 static void a_new_token_is_tried_at_once_but_not_for_ever(void **state) {
@@ -513,7 +516,7 @@ int main(void) {
         T(an_answer_that_was_not_offered_is_refused),
         T(outcomes_of_the_upgrade_and_close_codes_have_their_effects),
         T(close_1000_waits_for_the_end_of_the_stream),
-        T(close_1009_asks_for_a_reset_of_the_uploading_file),
+        T(close_1009_stops_the_file_that_uploads_and_keeps_it),
         T(a_new_token_is_tried_at_once_but_not_for_ever),
         T(a_new_route_starts_over_at_once),
         T(an_unverified_route_is_questioned_when_it_fails),

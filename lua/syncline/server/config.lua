@@ -31,6 +31,7 @@ local FIELDS = {
     max_sessions = { "number", nil },
     max_backlog = { "number", nil },
     max_merge_steps = { "number", nil },
+    max_message = { "number", 17825792 },
     max_download = { "number", 1048576 },
     state_transfer = { "boolean", true },
     state_min_bytes = { "number", nil },
@@ -85,6 +86,10 @@ function config.check(given)
     out.apps_given = out.apps ~= nil
     out.apps = out.apps or { default = { anonymous = true } }
     out.limits = limits.check(out.limits)
+    local size = out.max_message
+    if not (size >= 65536 and size <= 268435456 and size % 1 == 0) then
+        check.fail("server: option 'max_message': a number of bytes from 65536 to 268435456 expected, got %s", tostring(size))
+    end
     local ranges, message = addresses.ranges(out.trusted_proxies or {})
     if not ranges then error("server: option 'trusted_proxies': " .. message, 0) end
     out.trusted_proxies = ranges

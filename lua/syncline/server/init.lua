@@ -135,7 +135,7 @@ local function begin_sync(self, request, session, chosen)
         loop = self.loop, log = self.log, version = chosen.version, flx = chosen.flx, mismatch = chosen.mismatch,
         user = session.user.id, session_id = session.claims.sid, co_id = ("%x"):format(self.next_id),
         max_sessions = self.config.max_sessions, max_download = self.config.max_download, idle = self.config.idle_timeout,
-        first_timeout = self.config.first_timeout,
+        first_timeout = self.config.first_timeout, max_message = self.config.max_message,
         open = function(bind) return open_partition(self, session, bind) end,
         token = function(token) return refresh(self, peer, session, token) end,
         on_end = function(ended) self.peers[ended] = nil end,

@@ -14,13 +14,14 @@ Peer.__index = Peer
 function Peer.new(options)
     local self = setmetatable({
         log = options.log, user = options.user, on_end = options.on_end, session_id = options.session_id,
-        first_timeout = options.first_timeout,
+        first_timeout = options.first_timeout, max_message = options.max_message,
     }, Peer)
     local message, code
     self.core, message, code = core.server.connection({
         version = options.version, flx = options.flx, mismatch = options.mismatch, authenticated = options.authenticated,
         users = true, user = options.user, co_id = options.co_id, open = options.open, token = options.token,
-        max_sessions = options.max_sessions, max_download = options.max_download, idle = options.idle,
+        max_sessions = options.max_sessions, max_download = options.max_download, max_message = options.max_message,
+        idle = options.idle,
         trouble = function(text, number, class)
             self.log(class == "storage" and "error" or "notice", "trouble with a client", { reason = text, code = number,
                 client = self.address, user = self.user })
@@ -34,7 +35,7 @@ end
 function Peer:callbacks()
     return {
         -- A socket on which nobody ever says a word is not kept (protocol/5-app-services-http.md, 18, row 14).
-        first_timeout = self.first_timeout,
+        first_timeout = self.first_timeout, limit = self.max_message,
         on_close = function(_, code) self:finish(code) end,
     }
 end
