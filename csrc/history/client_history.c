@@ -220,7 +220,8 @@ static bool check_size(const sl_client_history *history, sl_status *st) {
     sl_buf packed;
     sl_body body;
     sl_buf_init(&packed, history->alloc);
-    bool ok = sl_body_pack(NULL, sl_str_of(history->encoded.data, (size_t)size), &packed, &body, st);
+    bool ok =
+        sl_body_pack(NULL, sl_str_of(history->encoded.data, (size_t)size), &packed, &body, st);
     uint64_t wire = ok ? body.bytes.size : 0;
     sl_buf_free(&packed);
     if (!ok || (wire + room <= limit && size + room <= SL_MAX_INFLATED)) return ok;
@@ -455,8 +456,8 @@ static bool check_gate(upload_scan *scan, const sl_history_entry *entry) {
 static bool take_entry(void *ctx, const sl_history_entry *entry) {
     upload_scan *scan = ctx;
     sl_upload_batch *batch = scan->batch;
-    if (batch->count > 0 && (scan->taken >= SL_MAX_UPLOAD_SOFT ||
-                             scan->taken + entry->changeset.size >= scan->hard)) {
+    if (batch->count > 0 &&
+        (scan->taken >= SL_MAX_UPLOAD_SOFT || scan->taken + entry->changeset.size >= scan->hard)) {
         batch->more = true;
         return false;
     }

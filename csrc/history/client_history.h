@@ -124,8 +124,8 @@ bool sl_client_history_scan_uploads(sl_client_history *history, sl_upload_cursor
                                     uint64_t last, int protocol, sl_buf *entries,
                                     sl_upload_batch *batch, sl_status *st);
 
-/* From now on a write whose changeset does not fit into a message of `max_message` octets is refused
- * by commit: SL_ERR_SESSION "too_big". 0: no limit, as long as nobody uploads. */
+/* From now on a write whose changeset does not fit into a message of `max_message` octets is
+ * refused by commit: SL_ERR_SESSION "too_big". 0: no limit, as long as nobody uploads. */
 void sl_client_history_limit(sl_client_history *history, uint64_t max_message);
 
 /* ---- download -------------------------------------------------------------------------------- */

@@ -12,21 +12,23 @@ enum { SERVER_PEER = 1 };
 
 /* Written by another version of this code, a note means nothing (12.3, 3). */
 static const char note_name[] = "client_reset";
-static const char note_format[] = "format=1 mode=%7s code=%d";
+static const char note_format[] = "format=2 mode=%7s code=%d tries=%d failed=%d";
 
 bool sl_client_reset_trace(sl_client_history *history, sl_reset_trace *trace, sl_status *st) {
     sl_str text;
     char line[80], mode[8];
-    int code = 0;
+    int code = 0, tries = 0, failed = 0;
     *trace = (sl_reset_trace){0};
     if (!history->store->vtbl->meta_get_bytes(history->store, note_name, &text, st)) return false;
     if (text.size == 0 || text.size >= sizeof line) return true;
     memcpy(line, text.data, text.size);
     line[text.size] = 0;
-    if (sscanf(line, note_format, mode, &code) != 2) return true;
+    if (sscanf(line, note_format, mode, &code, &tries, &failed) != 4) return true;
     trace->recovery = strcmp(mode, "recover") == 0;
     trace->found = trace->recovery || strcmp(mode, "discard") == 0;
     trace->code = code;
+    trace->tries = tries;
+    trace->failed = failed != 0;
     return true;
 }
 
@@ -49,9 +51,26 @@ bool sl_client_reset_finish(sl_client_history *history, sl_status *st) {
     return text.size == 0 || write_note(history, SL_STR(""), st);
 }
 
-/* The table of 12.3. */
+/* Errors about the server's history or its knowledge of this file as a whole: what was recovered
+ * cannot have caused them, so they tell of another backup that was put back, and not of a reset
+ * that does not help. */
+static bool is_about_history(int code) {
+    static const int codes[] = {208, 209, 210, 211, 217, 222, 228};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (code == codes[i]) return true;
+    return false;
+}
+
+static bool loops(sl_status *st) {
+    return sl_fail(st, SL_ERR_SESSION, "LOOP",
+                   "a client reset of the same kind was tried before and did not help; save local "
+                   "changes by hand and delete the file");
+}
+
+/* The table of 12.3, which is about resets that were asked for by what is in a changeset. */
 static bool decide(const sl_reset_request *request, const sl_reset_trace *before, bool *recover,
                    sl_status *st) {
+    enum { MOST_TRIES = 20 };
     *recover = request->mode != SL_RESET_DISCARD;
     if (*recover && request->no_recovery) {
         if (request->mode == SL_RESET_RECOVER)
@@ -60,23 +79,38 @@ static bool decide(const sl_reset_request *request, const sl_reset_trace *before
                            "demands it; save them by hand and delete the file");
         *recover = false;
     }
-    if (!before->found) return true;
+    if (!before->found || (before->failed && request->mode == SL_RESET_RECOVER)) return true;
+    /* A server that has no other answer must come to an end all the same. */
+    if (!before->failed && is_about_history(request->code))
+        return before->tries < MOST_TRIES || loops(st);
     if (before->recovery && request->mode == SL_RESET_RECOVER_OR_DISCARD) {
         *recover = false;
         return true;
     }
-    if (before->recovery && !*recover) return true;
-    return sl_fail(st, SL_ERR_SESSION, "LOOP",
-                   "a client reset of the same kind was tried before and did not help; save local "
-                   "changes by hand and delete the file");
+    return (before->recovery && !*recover) || loops(st);
 }
 
-static bool note_attempt(sl_client_history *history, const sl_reset_request *request, bool recover,
-                         sl_status *st) {
-    char text[80];
-    int size = snprintf(text, sizeof text, "format=1 mode=%s code=%d",
-                        recover ? "recover" : "discard", request->code);
-    return write_note(history, sl_str_of(text, (size_t)size), st);
+typedef struct note_text {
+    char bytes[80];
+    sl_str text;
+} note_text;
+
+static void format_note(note_text *note, const sl_reset_trace *trace) {
+    int size =
+        snprintf(note->bytes, sizeof note->bytes, "format=2 mode=%s code=%d tries=%d failed=%d",
+                 trace->recovery ? "recover" : "discard", trace->code, trace->tries, trace->failed);
+    note->text = sl_str_of(note->bytes, trace->found ? (size_t)size : 0);
+}
+
+/* A full disk says nothing about whether a reset helps; a change that cannot be recovered does. */
+static void note_failure(sl_client_history *history, const sl_reset_trace *before,
+                         const sl_reset_trace *attempt, const sl_status *why) {
+    note_text note;
+    sl_status ignored = SL_STATUS_INIT;
+    sl_reset_trace failed = *attempt;
+    failed.failed = true;
+    format_note(&note, why->cls == SL_ERR_SESSION ? &failed : before);
+    write_note(history, note.text, &ignored);
 }
 
 /* ---- local changes the server does not know -------------------------------------------------- */
@@ -91,6 +125,8 @@ typedef struct reset {
     sl_arena arena;
     candidate *candidates;
     size_t count, capacity;
+    sl_reset_trace trace; /* as it is noted before the reset */
+    uint64_t dropped;
     bool failed;
 } reset;
 
@@ -166,6 +202,7 @@ static bool replay_all(reset *r, bool schema_only, sl_status *st) {
     bool ok = true;
     for (size_t i = 0; ok && i < r->count; i++)
         ok = replay_candidate(r, replay, &r->candidates[i], st);
+    r->dropped = sl_reset_replay_dropped(replay);
     sl_reset_replay_free(replay);
     return ok;
 }
@@ -244,7 +281,16 @@ static sl_client_state state_after(const reset *r) {
     return state;
 }
 
-/* State, history, ident and cursors in one commit. */
+static bool note_done(const reset *r, sl_status *st) {
+    sl_store *store = r->history->store;
+    sl_reset_trace done = r->trace;
+    note_text note;
+    done.tries++;
+    format_note(&note, &done);
+    return store->vtbl->meta_put_bytes(store, note_name, note.text, st);
+}
+
+/* State, history, ident, cursors and the note of it in one commit. */
 static bool commit_reset(reset *r, sl_status *st) {
     sl_client_history *h = r->history;
     uint64_t now = 0;
@@ -254,7 +300,7 @@ static bool commit_reset(reset *r, sl_status *st) {
     sl_client_state state = state_after(r);
     sl_history_entry entry = {.peer_version = state.cursors.dl_sv, .origin_timestamp = now};
     if (!sl_reset_transfer(h->realm, r->fresh->realm, h->alloc, st) ||
-        !rewrite_history(r, &state, st))
+        !rewrite_history(r, &state, st) || !note_done(r, st))
         return sl_client_history_abandon(h);
     sl_own_changes_forget(&h->own);
     return sl_client_history_finish(h, &state, &entry, true, st);
@@ -285,17 +331,25 @@ static bool run(reset *r, bool recover, sl_status *st) {
 bool sl_client_reset_run(sl_client_history *history, sl_client_history *fresh,
                          const sl_reset_request *request, sl_reset_result *result, sl_status *st) {
     sl_reset_trace before;
-    bool recover;
+    note_text note;
+    reset r = {.history = history, .fresh = fresh, .trace = {.found = true, .code = request->code}};
     if (!check_parties(history, fresh, st) || !sl_client_reset_trace(history, &before, st) ||
-        !decide(request, &before, &recover, st) || !note_attempt(history, request, recover, st))
+        !decide(request, &before, &r.trace.recovery, st))
         return false;
-    reset r = {.history = history, .fresh = fresh};
+    r.trace.tries = before.tries;
+    format_note(&note, &r.trace);
+    if (!write_note(history, note.text, st)) return false;
+    sl_status why = SL_STATUS_INIT;
     sl_arena_init(&r.arena, history->alloc);
-    bool ok = run(&r, recover, st);
+    bool ok = run(&r, r.trace.recovery, &why);
     if (ok) {
-        *result = (sl_reset_result){.recovered = recover, .candidates = r.count};
+        *result = (sl_reset_result){
+            .recovered = r.trace.recovery, .candidates = r.count, .dropped = r.dropped};
         for (size_t i = 0; i < r.count; i++)
             if (r.candidates[i].changeset.size) result->kept++;
+    } else {
+        note_failure(history, &before, &r.trace, &why);
+        if (st) *st = why;
     }
     sl_delete(history->alloc, r.candidates);
     sl_arena_free(&r.arena);

@@ -27,6 +27,7 @@ typedef struct sl_reset_result {
     bool recovered;      /* local changes were recovered (there may have been none) */
     uint64_t candidates; /* local changesets the server did not know */
     uint64_t kept;       /* of these, with something left to upload */
+    uint64_t dropped;    /* changes in them that are lost, as a whole or in part */
 } sl_reset_result;
 
 /* What a tracker found in the file says about an earlier reset that was not finished. */
@@ -34,16 +35,20 @@ typedef struct sl_reset_trace {
     bool found;
     bool recovery; /* it was a recovery, else a discard */
     int code;
+    bool failed; /* and it could not be done */
+    int tries;   /* resets in a row that were done, and not finished before the next was needed */
 } sl_reset_trace;
 
 /* Does the reset of the file of `history` from the state of `fresh` (12.3 steps 3 to 8): notes the
  * attempt durably first, then changes state, history, ident and cursors in one durable commit. The
  * copy's realm is left as it was; its ident now belongs to the file, so the copy must not be used
  * again. `request` borrowed; *result is filled on success.
- * Fails with SL_ERR_SESSION id "LOOP" (an earlier attempt in the same mode came to nothing, or
- * recovery is demanded and forbidden) or "SCHEMA" (12.4, 12.6): the host treats the reset as
- * manual; SL_ERR_USAGE when a write is open or the copy has no ident; SL_ERR_STORAGE,
- * SL_ERR_MEMORY. Nothing but the note has changed then. */
+ * A reset that is asked for before an earlier one was finished recovers again if the server has
+ * another history once more (208 to 211 and the like), because nothing is wrong with what was
+ * recovered. Fails with SL_ERR_SESSION id "LOOP" (another error has come of an earlier attempt in
+ * the same mode, or there were too many in a row, or recovery is demanded and forbidden) or
+ * "SCHEMA" (12.4, 12.6): the host treats the reset as manual; SL_ERR_USAGE when a write is open or
+ * the copy has no ident; SL_ERR_STORAGE, SL_ERR_MEMORY. Nothing but the note has changed then. */
 bool sl_client_reset_run(sl_client_history *history, sl_client_history *fresh,
                          const sl_reset_request *request, sl_reset_result *result, sl_status *st);
 /* Reads the note. */

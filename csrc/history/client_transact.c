@@ -64,10 +64,11 @@ bool sl_client_history_withdraw(sl_client_history *history, sl_buf *changeset, s
     if (ok && changeset->failed) ok = sl_fail_memory(st);
     uint64_t limit = history->max_message ? history->max_message : SL_MAX_CLIENT_MESSAGE;
     if (ok && changeset->size + SL_MAX_HEAD > limit)
-        ok = sl_fail(st, SL_ERR_SESSION, "too_big",
-                     "the transaction is too large: %zu bytes, where a serialized one may have %llu; "
-                     "nothing was done, write it in smaller pieces",
-                     changeset->size, (unsigned long long)(limit - SL_MAX_HEAD));
+        ok = sl_fail(
+            st, SL_ERR_SESSION, "too_big",
+            "the transaction is too large: %zu bytes, where a serialized one may have %llu; "
+            "nothing was done, write it in smaller pieces",
+            changeset->size, (unsigned long long)(limit - SL_MAX_HEAD));
     sl_client_history_rollback(history);
     if (ok && !empty) ok = reserve_place(history, st);
     if (!ok) sl_buf_clear(changeset);

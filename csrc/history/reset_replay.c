@@ -32,6 +32,7 @@ struct sl_reset_replay {
     sl_reset_writer single, writer;
     tracked *worked_on; /* list of the present instruction */
     sl_buf scratch;
+    uint64_t dropped;
     sl_status *st;
 };
 
@@ -39,7 +40,8 @@ struct sl_reset_replay {
 typedef enum verdict {
     KEEP,
     DROP,
-    BROKEN /* the status says why */
+    COVERED, /* the whole list will be overwritten */
+    BROKEN   /* the status says why */
 } verdict;
 
 sl_reset_replay *sl_reset_replay_new(const sl_reset_replay_options *options) {
@@ -156,7 +158,7 @@ static tracked *track(sl_reset_replay *r, const sl_instruction *in, uint16_t dep
 static verdict mark(tracked *t) {
     t->outer->positions.marked = true;
     t->outer->touched = true;
-    return DROP;
+    return COVERED;
 }
 
 static bool has_lists_inside(const sl_reset_replay *r, const tracked *t) {
@@ -316,6 +318,7 @@ static verdict judge_update(sl_reset_replay *r, sl_instruction *in) {
     if (dead_link(r, &in->value)) {
         if (!entry && !w.property->nullable && w.property->type != SL_TYPE_MIXED) return DROP;
         in->value = (sl_value){.type = SL_TYPE_NULL};
+        r->dropped++;
     }
     bool keeps = (in->value.type == SL_TYPE_LIST && !entry && w.node->kind == SL_NODE_LIST) ||
                  (in->value.type == SL_TYPE_DICTIONARY && !entry && w.node->kind == SL_NODE_DICT) ||
@@ -412,6 +415,12 @@ static verdict apply_one(sl_reset_replay *r, uint8_t op) {
     return BROKEN;
 }
 
+/* What takes away leaves nothing to lose. */
+static bool is_loss(const sl_instruction *in) {
+    return in->op != SL_OP_ERASE_OBJECT && in->op != SL_OP_SET_ERASE &&
+           !(in->op == SL_OP_UPDATE && in->value.type == SL_TYPE_ERASED);
+}
+
 static bool replay_instruction(sl_reset_replay *r, const sl_changeset *cs,
                                const sl_instruction *original) {
     sl_changeset_reset(&r->one);
@@ -423,8 +432,9 @@ static bool replay_instruction(sl_reset_replay *r, const sl_changeset *cs,
     if (result == KEEP) {
         result = apply_one(r, in->op);
         /* What is known of the list was ahead of the server's. */
-        if (result == DROP && r->worked_on) mark(r->worked_on);
+        if (result == DROP && r->worked_on) result = mark(r->worked_on);
     }
+    if (result == DROP && is_loss(in)) r->dropped++;
     if (result == KEEP && !sl_reset_write_copy(&r->writer, &r->one, in))
         return sl_fail_memory(r->st);
     return result != BROKEN;
@@ -469,6 +479,7 @@ static bool overwrite(sl_reset_replay *r, tracked *t) {
         if (w->failed) return sl_fail_memory(r->st);
         if (i == 0) {
             verdict result = apply_one(r, SL_OP_CLEAR);
+            if (result == DROP) r->dropped++;
             if (result != KEEP) return result == DROP;
         }
     }
@@ -482,6 +493,10 @@ static bool overwrite_marked(sl_reset_replay *r) {
         if (!overwrite(r, t)) return false;
     }
     return true;
+}
+
+uint64_t sl_reset_replay_dropped(const sl_reset_replay *replay) {
+    return replay->dropped;
 }
 
 bool sl_reset_replay_changeset(sl_reset_replay *r, const sl_changeset *cs, sl_changeset *out,

@@ -26,4 +26,7 @@ void sl_reset_replay_free(sl_reset_replay *replay);
 bool sl_reset_replay_changeset(sl_reset_replay *replay, const sl_changeset *cs, sl_changeset *out,
                                sl_status *st);
 
+/* How many changes could not be brought over so far, or not as a whole (a link became null). */
+uint64_t sl_reset_replay_dropped(const sl_reset_replay *replay);
+
 #endif

@@ -265,8 +265,8 @@ static int client_connection(lua_State *L) {
 }
 
 /* connection:session(realm, {path = partition, upload = true, upload_delay = true, paused = false,
- * max_message, state_transfer = false (only for a realm in a file)}) -> session, or nil, message, code. The
- * session ends when it is collected: hold on to it. */
+ * max_message, state_transfer = false (only for a realm in a file)}) -> session, or nil, message,
+ * code. The session ends when it is collected: hold on to it. */
 static int connection_session(lua_State *L) {
     lua_connection *owner = check_connection(L);
     sl_lua_realm *realm = sl_lua_check_realm(L, 2);
@@ -274,8 +274,7 @@ static int connection_session(lua_State *L) {
     sl_client_session_options options = {.path = sl_lua_option_str(L, 3, "path", "")};
     options.no_upload = !sl_lua_option_bool(L, 3, "upload", true);
     options.no_upload_delay = !sl_lua_option_bool(L, 3, "upload_delay", true);
-    options.max_message =
-        (uint64_t)sl_lua_option_int(L, 3, "max_message", 0, SL_MAX_INFLATED, 0);
+    options.max_message = (uint64_t)sl_lua_option_int(L, 3, "max_message", 0, SL_MAX_INFLATED, 0);
     options.paused = sl_lua_option_bool(L, 3, "paused", false);
     options.subserver = sl_lua_option_bool(L, 3, "subserver", false);
     options.state_transfer = sl_lua_option_bool(L, 3, "state_transfer", false);

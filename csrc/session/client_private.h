@@ -59,7 +59,7 @@ typedef struct sl_client_binding {
     uint64_t confirmed; /* greatest upload client version the server told of */
     /* The largest UPLOAD so far: what a server refuses for its size is never smaller. */
     uint64_t largest, largest_version;
-    int failure;        /* error number of a failed integration, 0 = none */
+    int failure; /* error number of a failed integration, 0 = none */
     bool failure_sent;
     char failure_text[240];
 } sl_client_binding;

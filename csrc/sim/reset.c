@@ -64,13 +64,6 @@ static void run(sl_sim_client *client) {
     client->fresh_session = NULL;
     bool ok =
         sl_client_reset_run(client->file.history, client->fresh.history, &request, &result, &st);
-    if (!ok && st.cls == SL_ERR_SESSION && sl_client_reset_finish(client->file.history, NULL)) {
-        /* A second restored backup before the first reset was finished: nothing was lost by it, so
-         * the note is no reason to give up. */
-        sl_status again = SL_STATUS_INIT;
-        ok = sl_client_reset_run(client->file.history, client->fresh.history, &request, &result,
-                                 &again);
-    }
     if (!ok) {
         sl_sim_log(sim, "client %d: client reset failed: %s %s", client->number, st.id, st.message);
         /* Without a way out it is a person's turn, as with SL_SIM_RESET_MANUAL. */

@@ -54,13 +54,18 @@ static world_client *make_fresh(world *w) {
     return c;
 }
 
-static bool try_reset(world *w, world_client *c, sl_reset_mode mode, bool no_recovery,
-                      sl_reset_result *result, sl_status *st) {
+static bool try_reset_for(int code, world *w, world_client *c, sl_reset_mode mode, bool no_recovery,
+                          sl_reset_result *result, sl_status *st) {
     world_client *fresh = make_fresh(w);
-    sl_reset_request request = {mode, no_recovery, 211};
+    sl_reset_request request = {mode, no_recovery, code};
     bool ok = sl_client_reset_run(c->file.history, fresh->file.history, &request, result, st);
     file_free(&fresh->file);
     return ok;
+}
+
+static bool try_reset(world *w, world_client *c, sl_reset_mode mode, bool no_recovery,
+                      sl_reset_result *result, sl_status *st) {
+    return try_reset_for(211, w, c, mode, no_recovery, result, st);
 }
 
 static sl_reset_result reset(world *w, world_client *c, sl_reset_mode mode) {
@@ -316,9 +321,10 @@ static void attempts_that_did_not_help_are_not_repeated(void **state) {
             sl_reset_result result;
             assert_true(sl_client_reset_finish(c->file.history, st));
             if (before)
-                assert_true(try_reset(&f->w, c, before == 1 ? SL_RESET_DISCARD : SL_RESET_RECOVER,
-                                      false, &result, st));
-            bool ok = try_reset(&f->w, c, (sl_reset_mode)mode, false, &result, st);
+                assert_true(try_reset_for(212, &f->w, c,
+                                          before == 1 ? SL_RESET_DISCARD : SL_RESET_RECOVER, false,
+                                          &result, st));
+            bool ok = try_reset_for(212, &f->w, c, (sl_reset_mode)mode, false, &result, st);
             if (ok != allowed[before][mode]) fail_msg("note %d, mode %d: %d", before, mode, ok);
             if (!ok) assert_string_equal(st->id, "LOOP");
             if (ok) assert_int_equal(result.recovered, mode && !(before == 2 && mode == 2));
@@ -329,6 +335,34 @@ static void attempts_that_did_not_help_are_not_repeated(void **state) {
     assert_false(try_reset(&f->w, c, SL_RESET_RECOVER, true, &result, st));
     assert_true(try_reset(&f->w, c, SL_RESET_RECOVER_OR_DISCARD, true, &result, st));
     assert_false(result.recovered);
+}
+
+/* What was recovered is not to blame for another history of the server. */
+static void a_second_backup_before_the_end_is_recovered_from_as_well(void **state) {
+    fixture *f = *state;
+    world_client *c = &f->w.clients[0];
+    sl_status why = SL_STATUS_INIT;
+    sl_reset_result result;
+    write_forgotten(f);
+    go_offline(f);
+    FILE_WRITE(&c->file, item_create(realm, 3, st) && item_name(realm, 3, "mine", st));
+    lose_and_ask(f);
+    for (int mode = SL_RESET_RECOVER; mode <= SL_RESET_RECOVER_OR_DISCARD; mode++)
+        for (int code = 208; code <= 211; code++) {
+            assert_true(try_reset_for(code, &f->w, c, (sl_reset_mode)mode, false, &result, &why));
+            assert_true(result.recovered);
+            assert_int_equal(result.kept, 1);
+            assert_int_equal(result.dropped, 0);
+            assert_true(holds(c, "mine"));
+        }
+    /* A server that always answers so is given up at last, with everything. */
+    int more = 0;
+    while (more < 100 &&
+           try_reset_for(208, &f->w, c, SL_RESET_RECOVER_OR_DISCARD, false, &result, &why))
+        more++;
+    assert_int_equal(more, 12);
+    assert_string_equal(why.id, "LOOP");
+    assert_true(holds(c, "mine"));
 }
 
 static void usage_is_checked(void **state) {
@@ -517,6 +551,7 @@ int main(int argc, char **argv) {
         T(what_cannot_be_recovered_is_refused_and_nothing_changes),
         T(a_foreign_schema_is_refused),
         T(attempts_that_did_not_help_are_not_repeated),
+        T(a_second_backup_before_the_end_is_recovered_from_as_well),
         T(usage_is_checked),
         cmocka_unit_test(each_failure_of_the_disk_leaves_old_or_new),
         T(each_failure_of_memory_leaves_old_or_new),
