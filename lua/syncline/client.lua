@@ -366,8 +366,8 @@ end
 ---`"recover"`, `"discard"` or `"manual"`, or `{mode =, before = fn(realm), after = fn(realm, result)}`);
 ---`paused` (start paused); `upload = false` (download only); `upload_delay = false` (do not wait for the
 ---first download before uploading); `max_message` (bytes, default 16 MiB, which every server takes: a write that
----makes a larger message, after compression, is refused; set the server's `max_message` first); `subserver` (this program is itself a server with clients of its own, see
----`session:allocate`).
+---makes a larger message, after compression, is refused; set the server's `max_message` first);
+---`subserver` (this program is itself a server with clients of its own, see `session:allocate`).
 ---@param realm syncline.Realm
 ---@param options table
 ---@return syncline.Session|nil session
