@@ -351,6 +351,41 @@ static int l_on_signal(lua_State *L) {
     return 1;
 }
 
+/* ---- being held ------------------------------------------------------------------------------ */
+
+typedef struct held_call {
+    sl_lua_loop *loop;
+    int64_t ms;
+} held_call;
+
+static int run_held(lua_State *L) {
+    const held_call *call = lua_touserdata(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, call->loop->handlers);
+    lua_getfield(L, -1, "on_held");
+    lua_pushnumber(L, (lua_Number)call->ms / 1000);
+    if (lua_isfunction(L, -2)) sl_lua_run_callback(L, 1);
+    return 0;
+}
+
+static void on_held(void *ctx, int64_t held_ms) {
+    held_call call = {ctx, held_ms};
+    sl_lua_net_protect(call.loop, run_held, &call);
+}
+
+/* loop:on_held(seconds, function(held) end): called at the end of a step that held the thread for
+ * that long; nil instead of the function ends it. */
+static int l_on_held(lua_State *L) {
+    sl_lua_loop *l = check_loop(L);
+    int ms = to_ms(L, 2);
+    if (!lua_isnoneornil(L, 3)) luaL_checktype(L, 3, LUA_TFUNCTION);
+    lua_settop(L, 3);
+    sl_loop_on_held(l->loop, ms, lua_isnil(L, 3) ? NULL : on_held, l);
+    sl_lua_get_table(L, 1);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "on_held");
+    return 0;
+}
+
 static const luaL_Reg loop_methods[] = {{"close", l_close},
                                         {"step", l_step},
                                         {"stepping", l_stepping},
@@ -361,6 +396,7 @@ static const luaL_Reg loop_methods[] = {{"close", l_close},
                                         {"now", l_now},
                                         {"timer", l_timer},
                                         {"on_signal", l_on_signal},
+                                        {"on_held", l_on_held},
                                         {"listen", sl_lua_loop_listen},
                                         {"connect_websocket", sl_lua_loop_connect},
                                         {"request", sl_lua_loop_request},

@@ -225,6 +225,7 @@ static int until_due(const sl_loop *loop) {
 static void wait_uv(sl_loop *loop, int wait_ms, bool touched) {
     if (wait_ms != 0 && touched) { /* the kernel has to know what to watch before */
         loop->woken = false;
+        loop->woken_ms = sl_loop_now(loop);
         uv_run(&loop->uv, UV_RUN_NOWAIT);
         if (loop->woken || loop->tasks) return;
     }
@@ -235,6 +236,7 @@ static void wait_uv(sl_loop *loop, int wait_ms, bool touched) {
         struct pollfd descriptor = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
         poll(&descriptor, 1, wait_ms);
     }
+    loop->woken_ms = sl_loop_now(loop);
     uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
@@ -242,6 +244,19 @@ static void wait_poll(sl_loop *loop, int wait_ms) {
     if (wait_ms > 0) lws_sul_schedule(loop->lws, 0, &loop->sul, on_sul, (lws_usec_t)wait_ms * 1000);
     lws_service(loop->lws, wait_ms == 0 ? -1 : 0);
     lws_sul_cancel(&loop->sul);
+    loop->woken_ms = sl_loop_now(loop); /* what it has called itself is not known */
+}
+
+void sl_loop_on_held(sl_loop *loop, int ms, void (*fire)(void *ctx, int64_t held_ms), void *ctx) {
+    loop->held_limit_ms = ms;
+    loop->on_held = fire;
+    loop->held_ctx = ctx;
+}
+
+static void tell_held(sl_loop *loop) {
+    if (!loop->on_held) return;
+    int64_t held = sl_loop_now(loop) - loop->woken_ms;
+    if (held >= loop->held_limit_ms) loop->on_held(loop->held_ctx, held);
 }
 
 bool sl_loop_step(sl_loop *loop, int timeout_ms, sl_status *st) {
@@ -260,6 +275,7 @@ bool sl_loop_step(sl_loop *loop, int timeout_ms, sl_status *st) {
     run_posted(loop);
     run_timers(loop);
     run_tasks(loop);
+    tell_held(loop);
     loop->stepping = false;
     return true;
 }

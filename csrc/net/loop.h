@@ -53,6 +53,11 @@ void sl_loop_timer_stop(sl_loop *loop, sl_timer *timer);
 /* Monotonic milliseconds of the loop's environment. */
 int64_t sl_loop_now(const sl_loop *loop);
 
+/* Calls `fire` at the end of a step that has held the thread for `ms` or longer: the time from the
+ * moment the kernel told of something until everything that it led to was done, during which nobody
+ * else was served. NULL removes it. Without libuv only tasks and timers are counted. */
+void sl_loop_on_held(sl_loop *loop, int ms, void (*fire)(void *ctx, int64_t held_ms), void *ctx);
+
 /* Runs `task` (borrowed until it ran) at the end of the step; once, however often it is asked. */
 void sl_loop_defer(sl_loop *loop, sl_task *task);
 void sl_loop_undefer(sl_loop *loop, sl_task *task);

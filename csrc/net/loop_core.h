@@ -41,6 +41,10 @@ struct sl_loop {
     bool woken;   /* by another thread or a signal */
     uv_loop_t uv;
     uv_async_t uv_wake;
+    int64_t woken_ms; /* beginning of what the running step does */
+    int held_limit_ms;
+    void (*on_held)(void *ctx, int64_t held_ms); /* NULL = nobody asks */
+    void *held_ctx;
     lws_sorted_usec_list_t sul; /* the end of the running step in poll mode */
     sl_timer_heap timers;
     sl_task *tasks, **tasks_end;

@@ -69,6 +69,21 @@ describe("loop", function()
         other:close()
     end)
 
+    it("tells of a step that held its thread, and not of one that waited", function()
+        local held = {}
+        loop:on_held(0.05, function(seconds) held[#held + 1] = seconds end)
+        local fired
+        loop:timer(0.1, function() fired = true end)
+        wait(loop, "the timer", function() return fired end)
+        local long = loop:now() + 0.06
+        loop:timer(0, function() while loop:now() < long do end end) -- luacheck: ignore 542
+        wait(loop, "the long step", function() return held[1] and held[1] >= 0.05 end)
+        local before = #held
+        loop:on_held(0, nil)
+        loop:step(0)
+        assert.are.equal(before, #held)
+    end)
+
     it("cannot be stepped or closed from inside a callback", function()
         local step_ok, close_ok
         loop:timer(0, function()

@@ -22,6 +22,7 @@ function files.new(options)
         directory = options.directory, loop = options.loop, log = options.log, keep_originals = options.keep_originals,
         max_backlog = options.max_backlog, max_merge_steps = options.max_merge_steps,
         open_files = {}, waiting = {}, making = {}, caring = {},
+        longest = { seconds = 0 },
         client_ttl = options.client_ttl or nil,
         compact_interval = options.compact_interval == false and -1 or options.compact_interval,
         state_transfer = options.state_transfer, state_min_bytes = options.state_min_bytes,
@@ -67,9 +68,18 @@ local function give_up(self, entry, message)
     entry.file:close()
 end
 
+-- Does a piece of work of a file, and remembers the longest since `take_longest`.
+local function timed(self, what, entry, method)
+    local began = self.loop:now()
+    local ok, message, code = entry.file[method](entry.file)
+    local took = self.loop:now() - began
+    if took > self.longest.seconds then self.longest = { seconds = took, what = what, file = entry.path } end
+    return ok, message, code
+end
+
 local function do_work(self, entry)
     self.waiting[entry] = nil
-    local ok, message, code = entry.file:work()
+    local ok, message, code = timed(self, "uploads", entry, "work")
     if ok then return end
     if code == "SYNC" then return give_up(self, entry, message) end
     self.log("error", "a commit failed; trying again", { file = entry.path, reason = message, code = code })
@@ -99,7 +109,7 @@ end
 -- A state for new clients is made between everything else, a little in each turn of the loop.
 local function make_state(self, entry, till)
     repeat
-        local more, message, code = entry.file:make_state()
+        local more, message, code = timed(self, "a state", entry, "make_state")
         if more == nil then
             self.log("error", "a state for new clients could not be made", { file = entry.path, reason = message, code = code })
         end
@@ -129,7 +139,7 @@ end
 
 -- One step; whether there is another one.
 local function take_care(self, entry)
-    local more, message, code = entry.file:care()
+    local more, message, code = timed(self, "compaction", entry, "care")
     if more then return true end
     if code == "SYNC" then
         give_up(self, entry, message)
@@ -174,6 +184,14 @@ function files:compact(app_id, partition, ttl)
     file:compact(ttl)
     begin_care(self, self.open_files[app_id .. "\0" .. partition])
     return true
+end
+
+---The longest piece of work since the last call.
+---@return { seconds: number, what: string|nil, file: string|nil }
+function files:take_longest()
+    local longest = self.longest
+    self.longest = { seconds = 0 }
+    return longest
 end
 
 ---The report of a file's last run, or nil if it is not open.

@@ -301,6 +301,20 @@ local function close_admin(self)
     self.admin_file, self.admin_socket, self.admin_path = nil, nil, nil
 end
 
+-- What holds the loop for so many seconds is told to the operator: nobody is served meanwhile.
+local HELD = 0.25
+
+local function watch_loop(self)
+    self.held = { longest = 0, count = 0 }
+    self.loop:on_held(HELD, function(seconds)
+        local piece = self.files:take_longest()
+        local known = piece.seconds > seconds / 2
+        self.held.longest, self.held.count = math.max(self.held.longest, seconds), self.held.count + 1
+        self.log("warning", "everybody had to wait", { seconds = seconds, ["for"] = known and piece.what or "messages, requests or timers",
+            file = known and piece.file or nil })
+    end)
+end
+
 local function listen(self)
     return self.loop:listen({
         host = self.config.host, port = self.config.port,
@@ -375,6 +389,7 @@ function Server.start(options)
         self:close()
         return nil, reason, code
     end
+    watch_loop(self)
     sweep(self)
     self.log("notice", "listening", { url = self:url(), storage = checked.storage })
     if self.tls and self.tls.created then
@@ -485,6 +500,7 @@ function Server:close()
         peer:finish(1006)
     end
     close_admin(self)
+    if self.held then self.loop:on_held(0, nil) end
     if self.socket then self.socket:close() end
     if self.files then self.files:close() end
     if self.services then self.services:close() end
@@ -492,12 +508,13 @@ function Server:close()
     self.lines:close()
 end
 
----Numbers for people who watch a server.
+---Numbers for people who watch a server: `connections`, open `files`, `held` (how often something held the loop for 0.25 s
+---or longer) and `longest_held` (seconds; 0 if never).
 ---@return table
 function Server:stats()
     local connections = 0
     for _ in pairs(self.peers) do connections = connections + 1 end
-    return { connections = connections, files = self.files:count() }
+    return { connections = connections, files = self.files:count(), held = self.held.count, longest_held = self.held.longest }
 end
 
 return Server
