@@ -93,6 +93,7 @@ build = {
     ["syncline.services.app"] = "lua/syncline/services/app.lua",
     ["syncline.services.cors"] = "lua/syncline/services/cors.lua",
     ["syncline.services.directory"] = "lua/syncline/services/directory.lua",
+    ["syncline.services.fair_queue"] = "lua/syncline/services/fair_queue.lua",
     ["syncline.services.functions"] = "lua/syncline/services/functions.lua",
     ["syncline.services.http"] = "lua/syncline/services/http.lua",
     ["syncline.services"] = "lua/syncline/services/init.lua",

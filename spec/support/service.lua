@@ -43,6 +43,7 @@ function rig:start(config)
             self.timers[#self.timers + 1] = { seconds = seconds, action = action }
         end,
         limits = limits.check(config.limits),
+        hashing = self.hashing,
         log = function(level, message, facts)
             self.logs[#self.logs + 1] = level .. " " .. message .. " " .. (facts and json.encode(facts) or "")
         end,

@@ -25,6 +25,7 @@ local FIELDS = {
     log = { "table", nil },
     mail = { "function", nil },
     limits = { "table", nil },
+    password_threads = { "number", 2 },
     trusted_proxies = { "table", nil },
     max_connections = { "number", nil },
     max_per_address = { "number", nil },

@@ -12,6 +12,7 @@ local log = require("syncline.log")
 local loops = require("syncline.loop")
 local Peer = require("syncline.server.peer")
 local operations = require("syncline.server.operations")
+local passwords = require("syncline.services.passwords")
 local services = require("syncline.services")
 local stored_apps = require("syncline.server.stored_apps")
 
@@ -234,12 +235,16 @@ local function open_services(self)
     local storage = self.config.storage
     local apps, message = stored_apps.merge(storage, self.config)
     if not apps then return nil, message end
+    local threads = self.config.password_threads
+    self.workers = auth.workers(self.loop, { threads = threads, queue = threads })
+    self.hashing = passwords.on_threads(self.workers, threads)
     local opened
     opened, message = services.open({
         apps = apps, directory = storage .. "/users", keyring = self.keyring,
         base_url = self.config.base_url or "https://localhost", clock = os.time, log = self.log, mail = self.config.mail,
         fetch = function(options) return self.loop:request(options) end,
         on_revoke = function(app, user_id, sessions) drop_revoked(self, app.id, user_id, sessions) end,
+        hashing = self.hashing,
         tick = function() return self.loop:now() end, limits = self.config.limits,
         later = function(seconds, action) later(self, seconds, action) end,
     })
@@ -503,6 +508,7 @@ function Server:close()
     if self.held then self.loop:on_held(0, nil) end
     if self.socket then self.socket:close() end
     if self.files then self.files:close() end
+    if self.workers then self.workers:close() end
     if self.services then self.services:close() end
     if self.socket then self.log("notice", "stopped") end
     self.lines:close()

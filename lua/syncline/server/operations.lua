@@ -216,7 +216,7 @@ local function read_email(app, facts)
     end
     -- Without a password nobody knows one: the user sets it by way of a reset mail.
     return { provider = "local-userpass", subject = app.directory.fold(email) },
-        { email = email, hash = password and app.passwords:hash(password) or nil }
+        { email = email, hash = password and app.passwords:hash(password, "operator") or nil }
 end
 
 local function read_subject(app, subject)

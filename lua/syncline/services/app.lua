@@ -48,6 +48,7 @@ end
 ---@field clock fun(): integer Unix seconds
 ---@field tick fun(): number seconds of a clock that never jumps
 ---@field later (fun(seconds: number, action: fun()))? calls back after some time; without it nothing waits
+---@field hashing syncline.services.Hashing?
 ---@field limits table as limits.check returns them
 ---@field log fun(level: string, message: string, facts: table?)
 ---@field mail fun(mail: table)
@@ -88,7 +89,7 @@ function app.open(options)
     if not users then
         return nil, reason, code
     end
-    return setmetatable({
+    local self = setmetatable({
         config = config,
         custom_keys = source,
         id = options.id,
@@ -103,7 +104,7 @@ function app.open(options)
         functions = config.functions or {},
         permissions = config.permissions,
         origins = config.origins,
-        passwords = passwords.new({ cost = config.scrypt }),
+        passwords = passwords.new({ cost = config.scrypt, hashing = options.hashing }),
         clock = options.clock,
         tick = options.tick,
         later = options.later,
@@ -113,6 +114,10 @@ function app.open(options)
         on_revoke = function() end,
         limits = limits.new(options.limits, options.tick),
     }, app)
+    if email and self.passwords.hashing then
+        self.passwords:prepare()
+    end
+    return self
 end
 
 function app:close()

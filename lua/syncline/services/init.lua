@@ -29,6 +29,7 @@ services.__index = services
 ---@field tick (fun(): number)? seconds of a clock that never jumps; without it `clock`
 ---@field later (fun(seconds: number, action: fun()))? calls back after some time; without it nothing waits
 ---@field limits table? as limits.check returns them
+---@field hashing syncline.services.Hashing? threads for passwords; without it everybody waits for a hash
 ---@field log (fun(level: string, message: string, facts: table?))?
 ---@field mail (fun(mail: table))? sends confirmation and reset mails
 ---@field on_revoke (fun(app: syncline.services.App, user: string, sessions: table<string, boolean>?))? open connections have to end
@@ -46,6 +47,7 @@ function services.open(options)
             { app = mail.app, to = mail.to, purpose = mail.purpose })
     end
     self.tick, self.later, self.limits = options.tick or options.clock, options.later, options.limits or limits.check()
+    self.hashing = options.hashing
     self.directory, self.keyring = options.directory, options.keyring
     self.fetch, self.on_revoke = options.fetch, options.on_revoke
     for id, config in pairs(options.apps) do
@@ -74,6 +76,7 @@ function services:add(id, config)
         tick = self.tick,
         later = self.later,
         limits = self.limits,
+        hashing = self.hashing,
         log = self.log,
         mail = config.mail or self.mail,
         base_url = self.base_url,
@@ -154,8 +157,9 @@ local function email_call(self, request, id, action)
     if not userpass.has(action) then
         http.refuse(404, "not found")
     end
-    app:limit("log_in", addresses.place(request.peer))
-    return userpass.handle(app, action, http.object(request))
+    local place = addresses.place(request.peer)
+    app:limit("log_in", place)
+    return userpass.handle(app, action, http.object(request), place)
 end
 
 -- The page of a mail's link.

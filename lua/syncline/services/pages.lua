@@ -1,5 +1,6 @@
 --- The pages behind the links in confirmation and reset mails, for apps that have none of their own. They work
 --- without scripts. Opening a link changes nothing (mail scanners do that as well), only the button does.
+local addresses = require("syncline.services.addresses")
 local http = require("syncline.services.http")
 local json = require("syncline.core").json
 local task = require("syncline.services.task")
@@ -100,7 +101,7 @@ function pages.submit(app, purpose, request)
     local answer = task.wait(function(resume)
         http.run(function(reason)
             app.log("error", "a page failed", { app = app.id, page = purpose, reason = reason })
-        end, resume, userpass.handle, app, purpose, body)
+        end, resume, userpass.handle, app, purpose, body, addresses.place(request.peer))
     end)
     if answer.status < 300 then
         return message(purpose, 200, DONE[purpose])

@@ -5,6 +5,7 @@ local auth = require("syncline.auth")
 local directory = require("syncline.services.directory")
 local http = require("syncline.services.http")
 local limits = require("syncline.services.limits")
+local passwords = require("syncline.services.passwords")
 
 local providers = {}
 
@@ -54,13 +55,26 @@ local function check_password(app, body, peer)
         wait_as_stranger(app, email, peer)
     end
     -- Other requests were served meanwhile: what was checked has to be what holds now.
-    local good = app.passwords:check(password, account and account.hash)
+    local good = app.passwords:check(password, account and account.hash, addresses.place(peer))
+    if good == nil then
+        app.limits:undo(peer, email)
+        http.too_many(passwords.RETRY)
+    end
     local present = app.directory:password(email)
     if not good or not present or present.hash ~= account.hash then
         refuse_password(app, email, present)
     end
     app.limits:right(peer, email)
     return present, password
+end
+
+-- The cost of hashes has been raised. Nobody is turned away for it, and a password that was changed meanwhile stays.
+local function renew_hash(app, account, password, peer)
+    local hash = app.passwords:try_hash(password, addresses.place(peer))
+    local present = app.directory:password(account.email)
+    if hash and present and present.hash == account.hash then
+        app.directory:update_password(account.email, { hash = hash })
+    end
 end
 
 providers["local-userpass"] = function(app, body, peer)
@@ -73,7 +87,7 @@ providers["local-userpass"] = function(app, body, peer)
         unauthorized()
     end
     if app.passwords:is_old(account.hash) then
-        app.directory:update_password(account.email, { hash = app.passwords:hash(password) })
+        renew_hash(app, account, password, peer)
     end
     return directory.fold(account.email), { email = account.email }
 end

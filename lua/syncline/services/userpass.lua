@@ -123,7 +123,7 @@ local function refuse_confirmation(email)
     http.refuse(400, ('failed to confirm user "%s"'):format(email), "BadRequest")
 end
 
-function actions.register(app, body)
+function actions.register(app, body, place)
     local email, password = http.member(body, "email"), http.member(body, "password")
     check_email(email)
     check_password(app, password)
@@ -131,7 +131,7 @@ function actions.register(app, body)
     if mode == "email" then
         limit_mail(app, email)
     end
-    local made = app.directory:register(email, app.passwords:hash(password), mode == "auto")
+    local made = app.directory:register(email, app.passwords:hash(password, place), mode == "auto")
     if not made then
         quiet(app, 409, "name already in use", "AccountNameInUse")
     end
@@ -214,13 +214,13 @@ local function set_password(app, email, hash)
     end
 end
 
-function actions.reset(app, body)
+function actions.reset(app, body, place)
     local password = http.member(body, "password")
     check_password(app, password)
     local token, id = read_ticket(body)
     -- Nobody has hashes computed without a ticket, and the ticket is used up only when there is one.
     account_of(app, app.directory:ticket_email("reset", token, id))
-    local hash = app.passwords:hash(password)
+    local hash = app.passwords:hash(password, place)
     local account = account_of(app, app.directory:take_ticket("reset", token, id))
     set_password(app, account.email, hash)
     return http.json(200, {})
@@ -238,7 +238,7 @@ actions["reset/send"] = function(app, body)
     return http.json(200, {})
 end
 
-actions["reset/call"] = function(app, body)
+actions["reset/call"] = function(app, body, place)
     local email, password = http.member(body, "email"), http.member(body, "password")
     check_password(app, password)
     local account = app.directory:password(email)
@@ -253,7 +253,7 @@ actions["reset/call"] = function(app, body)
     elseif verdict ~= "success" then
         http.refuse(400, ('failed to reset password for user "%s"'):format(email), "BadRequest")
     end
-    local hash = app.passwords:hash(password) -- also for nobody: it takes its time
+    local hash = app.passwords:hash(password, place) -- also for nobody: it takes its time
     if account then
         set_password(app, account.email, hash)
     end
@@ -271,14 +271,15 @@ end
 ---@param app syncline.services.App
 ---@param action string
 ---@param body table
+---@param place string where it comes from, as addresses.place says
 ---@return syncline.services.Response
-function userpass.handle(app, action, body)
+function userpass.handle(app, action, body, place)
     if not settings(app).discreet then
-        return actions[action](app, body)
+        return actions[action](app, body, place)
     end
     local begun = app.tick()
     local ok, answer = task.wait(function(resume)
-        task.run(resume, actions[action], app, body)
+        task.run(resume, actions[action], app, body, place)
     end)
     local spent = app.tick() - begun
     app:pause((math.floor(spent / STEP) + 1) * STEP - spent)
