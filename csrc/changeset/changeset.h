@@ -106,6 +106,17 @@ typedef enum sl_encoding {
  * is not in the table or a value or key that cannot be encoded; `out` then has its old size. */
 bool sl_changeset_encode(const sl_changeset *cs, sl_encoding how, sl_buf *out, sl_status *st);
 
+/* What a growing changeset takes when encoded; zero before the first sl_changeset_measure. */
+typedef struct sl_changeset_size {
+    uint64_t bytes;
+    uint32_t instructions, strings; /* that are counted in `bytes` */
+} sl_changeset_size;
+
+/* Adds what was appended since the last call. What was changed in place meanwhile counts as it was.
+ * `scratch` (borrowed) is overwritten. Fails with SL_ERR_MEMORY only. */
+bool sl_changeset_measure(const sl_changeset *cs, sl_changeset_size *size, sl_buf *scratch,
+                          sl_status *st);
+
 /* The index of `s` in the string table, adding a copy when absent (`string_at` = current count).
  * SL_NO_SYM when there is no memory. Linear effort is bounded: a map is built on first use. */
 uint32_t sl_changeset_intern(sl_changeset *cs, sl_str s);

@@ -346,3 +346,28 @@ bool sl_changeset_encode(const sl_changeset *cs, sl_encoding how, sl_buf *out, s
     out->size = before;
     return false;
 }
+
+bool sl_changeset_measure(const sl_changeset *cs, sl_changeset_size *size, sl_buf *scratch,
+                          sl_status *st) {
+    writer w = {0, false};
+    if (cs->count < size->instructions || cs->string_count < size->strings)
+        *size = (sl_changeset_size){0, 0, 0};
+    sl_buf_clear(scratch);
+    while (size->strings < cs->string_count || size->instructions < cs->count) {
+        bool string = size->strings < cs->string_count;
+        const sl_instruction *in = string ? NULL : &cs->instructions[size->instructions];
+        cursor start = (cursor)sl_buf_reserve(scratch, string ? FIXED_ROOM : room_for(in));
+        cursor end = start;
+        if (start && string)
+            end = put_strings(cs, size->strings, size->strings + 1, scratch, start);
+        else if (start)
+            end = put_instruction(&w, start, in);
+        if (!start || !end) return sl_fail_memory(st);
+        size->bytes += (uint64_t)((char *)end - scratch->data);
+        if (string)
+            size->strings++;
+        else
+            size->instructions++;
+    }
+    return true;
+}

@@ -171,6 +171,7 @@ bool sl_client_history_begin_for(sl_client_history *history, uint64_t author, sl
         return false;
     if (!history->store->vtbl->begin(history->store, st)) return false;
     sl_changeset_reset(&history->recorded);
+    history->measured = (sl_changeset_size){0, 0, 0};
     uint64_t ident = author ? author : history->state.ident;
     if (!sl_realm_begin_write(history->realm, &history->recorded, ident, st)) {
         history->store->vtbl->rollback(history->store);
@@ -183,6 +184,15 @@ bool sl_client_history_begin_for(sl_client_history *history, uint64_t author, sl
 
 bool sl_client_history_writing(const sl_client_history *history) {
     return history->writing;
+}
+
+bool sl_client_history_recorded(sl_client_history *history, uint64_t *bytes, sl_status *st) {
+    *bytes = 0;
+    if (!history->writing) return true;
+    if (!sl_changeset_measure(&history->recorded, &history->measured, &history->encoded, st))
+        return false;
+    *bytes = history->measured.bytes;
+    return true;
 }
 
 void sl_client_history_rollback(sl_client_history *history) {

@@ -64,6 +64,9 @@ bool sl_client_history_begin(sl_client_history *history, sl_status *st);
  * file itself. SL_ERR_USAGE for the file's own ident, or while it has none. */
 bool sl_client_history_begin_for(sl_client_history *history, uint64_t author, sl_status *st);
 bool sl_client_history_writing(const sl_client_history *history);
+/* Bytes of the changeset that the open write has recorded so far, 0 without one. All calls of a
+ * write together take time in proportion to the write. */
+bool sl_client_history_recorded(sl_client_history *history, uint64_t *bytes, sl_status *st);
 /* True if the file keeps no history, and so cannot be synchronised. Its commits make no versions.
  */
 bool sl_client_history_is_local(const sl_client_history *history);

@@ -26,6 +26,7 @@ struct sl_client_history {
     /* Entries at or before the base that are still in the store; SIZE_MAX: nobody knows. */
     size_t stale, stale_bytes;
     sl_changeset recorded;
+    sl_changeset_size measured; /* of `recorded` */
     sl_buf encoded;
 };
 

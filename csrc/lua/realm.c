@@ -141,6 +141,17 @@ static int realm_writing(lua_State *L) {
     return 1;
 }
 
+/* realm:recorded_bytes() -> size of the changeset that the open write has recorded so far, 0
+ * without one. The work of all calls together grows with the write alone. */
+static int realm_recorded_bytes(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    uint64_t bytes;
+    if (!sl_client_history_recorded(sl_lua_check_realm(L, 1)->history, &bytes, &st))
+        return sl_lua_throw(L, &st);
+    sl_lua_push_int(L, (int64_t)bytes);
+    return 1;
+}
+
 /* realm:sync_to_disk() -> true, or nil, message, code: earlier commits survive a loss of power. */
 static int realm_sync_to_disk(lua_State *L) {
     sl_lua_realm *self = sl_lua_check_realm(L, 1);
@@ -477,6 +488,7 @@ static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
                                          {"commit", realm_commit},
                                          {"rollback", realm_rollback},
                                          {"writing", realm_writing},
+                                         {"recorded_bytes", realm_recorded_bytes},
                                          {"sync_to_disk", realm_sync_to_disk},
                                          {"schema", realm_schema},
                                          {"schema_version", realm_schema_version},

@@ -254,6 +254,13 @@ function Realm:is_writing()
     return self.handle:writing()
 end
 
+---How many bytes the open write has recorded so far: what it will take on its way to the server, before compression. 0 outside
+---of a write. A program that writes much can end a write before it is too large to send.
+---@return integer
+function Realm:recorded_bytes()
+    return self.handle:recorded_bytes()
+end
+
 -- The schema by name as it is now: downloads change it, too.
 function Realm:present_classes()
     if self.handle:schema_version() ~= self.schema_seen then refresh_classes(self) end

@@ -497,6 +497,42 @@ static void reading_text_without_memory_leaves_nothing_behind(void **state) {
     }
 }
 
+/* However often it is measured while it grows. */
+static void a_growing_changeset_is_measured_as_it_is_encoded(void **state) {
+    fixture *f = *state;
+    enum { COUNT = 200, LONG = 70000 };
+    char *text = calloc(1, LONG);
+    sl_changeset cs;
+    sl_changeset_size size = {0, 0, 0}, whole = {0, 0, 0};
+    sl_buf scratch;
+    assert_non_null(text);
+    sl_changeset_init(&cs, NULL);
+    sl_buf_init(&scratch, NULL);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "property %u", (unsigned)(i % 50));
+        sl_instruction *in = sl_changeset_append(&cs, SL_OP_UPDATE);
+        in->class_name = sl_changeset_intern(&cs, SL_STR("C"));
+        in->field = sl_changeset_intern(&cs, sl_str_c(name));
+        in->key.type = SL_TYPE_INT;
+        in->key.integer = (int64_t)i << i % 60;
+        in->value.type = SL_TYPE_BINARY;
+        in->value.string = sl_str_of(text, i * (LONG / COUNT));
+        if (i % 3 == 0) assert_true(sl_changeset_measure(&cs, &size, &scratch, NULL));
+    }
+    assert_true(sl_changeset_measure(&cs, &size, &scratch, NULL));
+    assert_true(sl_changeset_measure(&cs, &whole, &scratch, NULL));
+    assert_true(sl_changeset_encode(&cs, SL_ENCODE_AS_PARSED, &f->bytes, NULL));
+    assert_int_equal(size.bytes, f->bytes.size);
+    assert_int_equal(whole.bytes, f->bytes.size);
+    sl_changeset_reset(&cs);
+    assert_true(sl_changeset_measure(&cs, &size, &scratch, NULL));
+    assert_int_equal(size.bytes, 0);
+    sl_changeset_free(&cs);
+    sl_buf_free(&scratch);
+    free(text);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -516,6 +552,7 @@ int main(void) {
         TEST(updates_with_something_in_between_stay),
         TEST(compaction_without_memory_changes_nothing),
         TEST(reading_text_without_memory_leaves_nothing_behind),
+        TEST(a_growing_changeset_is_measured_as_it_is_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
