@@ -38,6 +38,7 @@ build = {
     -- modules (make rockspec)
     ["syncline"] = "lua/syncline.lua",
     ["syncline.admin"] = "lua/syncline/admin.lua",
+    ["syncline.aggregate"] = "lua/syncline/aggregate.lua",
     ["syncline.app"] = "lua/syncline/app.lua",
     ["syncline.assign"] = "lua/syncline/assign.lua",
     ["syncline.auth"] = "lua/syncline/auth.lua",
@@ -167,6 +168,7 @@ build = {
       "csrc/history/server_unit.c",
       "csrc/history/shrink.c",
       "csrc/history/window.c",
+      "csrc/lua/aggregate.c",
       "csrc/lua/auth.c",
       "csrc/lua/changeset.c",
       "csrc/lua/check.c",
@@ -240,6 +242,7 @@ build = {
       "csrc/protocol/negotiate.c",
       "csrc/protocol/scan.c",
       "csrc/protocol/server_message.c",
+      "csrc/query/aggregate.c",
       "csrc/query/condition.c",
       "csrc/query/live.c",
       "csrc/query/live_delta.c",

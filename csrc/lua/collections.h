@@ -17,6 +17,8 @@ int sl_lua_push_element(lua_State *L, const sl_lua_place *self, uint32_t index, 
 
 /* collection:count(), #collection */
 int sl_lua_collection_count(lua_State *L);
+/* aggregate.c: collection:aggregate() */
+int sl_lua_collection_aggregate(lua_State *L);
 /* collection:clear() */
 int sl_lua_collection_clear(lua_State *L);
 /* collection:element_type() -> type name, target class or "", whether elements are embedded objects

@@ -131,6 +131,7 @@ void sl_lua_open_list(lua_State *L) {
                                        {"swap", list_swap},
                                        {"make", sl_lua_place_make},
                                        {"clear", sl_lua_collection_clear},
+                                       {"aggregate", sl_lua_collection_aggregate},
                                        {"count", sl_lua_collection_count},
                                        {"element_type", sl_lua_collection_element_type},
                                        {"each", sl_lua_collection_each},

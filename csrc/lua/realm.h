@@ -160,6 +160,8 @@ int sl_lua_realm_query(lua_State *L);
 int sl_lua_realm_query_count(lua_State *L);
 int sl_lua_realm_query_check(lua_State *L);
 int sl_lua_realm_live(lua_State *L);
+int sl_lua_realm_aggregate(lua_State *L);
+int sl_lua_realm_aggregate_objects(lua_State *L);
 
 void sl_lua_open_query(lua_State *L);
 void sl_lua_open_keys(lua_State *L);

@@ -71,6 +71,7 @@ void sl_lua_open_set(lua_State *L) {
                                        {"remove", set_remove},
                                        {"has", set_has},
                                        {"clear", sl_lua_collection_clear},
+                                       {"aggregate", sl_lua_collection_aggregate},
                                        {"count", sl_lua_collection_count},
                                        {"element_type", sl_lua_collection_element_type},
                                        {"each", sl_lua_collection_each},

@@ -1,6 +1,7 @@
 -- An open realm: classes and objects in a file, or in memory, with or without synchronisation.
 
 local core = require("syncline.core")
+local aggregate = require("syncline.aggregate")
 local assign = require("syncline.assign")
 local check = require("syncline.check")
 local observers = require("syncline.observers")
@@ -404,6 +405,11 @@ core.realm.object.observe = observers.of_object
 core.realm.list.observe = observers.of_collection
 core.realm.set.observe = observers.of_collection
 core.realm.dictionary.observe = observers.of_collection
+
+-- ---- sums of collections ----------------------------------------------------------------------------
+
+aggregate.add_to(core.realm.list, "list")
+aggregate.add_to(core.realm.set, "set")
 
 -- ---- synchronisation --------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 --   keys      what the query has found, or, with filters or sorters, `objects` what was left, at `generation`
 
 local core = require("syncline.core")
+local aggregate = require("syncline.aggregate")
 local check = require("syncline.check")
 local observers = require("syncline.observers")
 
@@ -334,6 +335,49 @@ function methods:find(predicate)
         if predicate(object) then return object end
     end
     return nil
+end
+
+-- ---- sums -------------------------------------------------------------------------------------------
+
+local function compute(self, name, property)
+    local f, what = fields(self, name), "results:" .. name
+    check.argument(what, property, "string")
+    local handle = f.realm.handle
+    if is_refined(f) then
+        local out = aggregate.choose(name, what, handle:aggregate_objects(f.class, found(f).objects, property))
+        return out
+    end
+    local out = aggregate.choose(name, what, handle:aggregate(f.class, f.query.conditions, nil, property))
+    return out
+end
+
+---The sum of a property with numbers, without loading objects; null is left out, nothing gives 0. An int if all
+---are ints; raises an error if it does not fit into 64 bits, and for decimals, which are not summed.
+---@param property string
+---@return number
+function methods:sum(property)
+    return compute(self, "sum", property)
+end
+
+---The average of the numbers of a property that are not null, as a float; nil if there are none.
+---@param property string
+---@return number|nil
+function methods:avg(property)
+    return compute(self, "avg", property)
+end
+
+---The least number or the earliest timestamp of a property, null and NaN left out; nil if there is none.
+---@param property string
+---@return any
+function methods:min(property)
+    return compute(self, "min", property)
+end
+
+---The greatest number or the latest timestamp of a property; nil if there is none.
+---@param property string
+---@return any
+function methods:max(property)
+    return compute(self, "max", property)
 end
 
 -- ---- observing --------------------------------------------------------------------------------------

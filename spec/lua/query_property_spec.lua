@@ -232,13 +232,19 @@ describe("what where finds", function()
 
     local function compare_answers(realm, all, rounds)
         local everything = realm:objects(CLASS)
-        for _ = 1, rounds do
+        for round = 1, rounds do
             local conditions = random_question(all)
             local found = everything:where(conditions)
             local wanted = everything:filter(function(object) return holds(object, conditions) end)
             local a, b = keys(found:to_array()), keys(wanted:to_array())
             if a ~= b or found:count() ~= wanted:count() or everything:where(conditions):count() ~= wanted:count() then
                 error(("seed %d: %s\nwhere:  %s\nfilter: %s"):format(seed, show(conditions), a, b))
+            end
+            local summed = all[round % #all + 1][1]
+            for _, name in ipairs({ "sum", "avg", "min", "max" }) do
+                local one, x = pcall(found[name], found, summed)
+                local other, y = pcall(wanted[name], wanted, summed)
+                assert.equal(one and tostring(x), other and tostring(y), summed .. " " .. name)
             end
         end
     end

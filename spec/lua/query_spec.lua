@@ -330,6 +330,44 @@ local function suite(title, path_of)
             for position = 1, 20 do assert.equal(keyless:to_array()[position], realm:objects("Keyless"):at(position)) end
         end)
 
+        it("sums and compares numbers in the core as a loop does", function()
+            assert.equal(112, people:sum("age"))
+            assert.equal(22.4, people:avg("age"))
+            assert.equal(-5, people:min("age"))
+            assert.equal(40, people:max("age"))
+            assert.equal(60, people:where({ age = 30 }):sum("age"))
+            assert.equal(70, people:filter(function(p) return p.age and p.age > 17 and p._id ~= 4 end):sum("age"))
+            assert.equal(21, people:sum("_id"))
+            assert.equal(2, people:sum("any")) -- 1 and 1.0, what is no number does not count
+            local none = people:where({ age = 1000 })
+            assert.equal(0, none:sum("age"))
+            for _, name in ipairs({ "avg", "min", "max" }) do assert.is_nil(none[name](none, "age")) end
+            assert.is_true(people:sum("height") ~= people:sum("height")) -- there is a NaN
+            assert.equal(1.7, people:max("height"))
+            assert.equal(0, people:min("height"))
+            assert.equal(syncline.timestamp(1e13), people:max("born"))
+            assert.equal(syncline.timestamp(-1e12), people:min("born"))
+            assert.equal(syncline.decimal("20"), people:max("money"))
+            for _, call in ipairs({ { "sum", "money" }, { "avg", "money" }, { "sum", "born" }, { "sum", "name" }, { "max", "tags" },
+                { "sum", "nose" }, { "sum" } }) do
+                local ok, problem = pcall(function() return people[call[1]](people, call[2]) end)
+                assert.is_false(ok)
+                assert.matches("query_spec.lua:%d+: ", problem)
+            end
+            write(function()
+                realm:object("Person", 3).age = 8
+                assert.equal(120, people:sum("age"))
+                realm:object("Person", 1).age = syncline.int64("9223372036854775807")
+            end)
+            assert.has_error(function() people:sum("age") end)
+            assert.equal(syncline.int64("9223372036854775807"), people:max("age"))
+            write(function() realm:object("Person", 2).age = syncline.int64("-9223372036854775808") end)
+            assert.equal(72, people:sum("age")) -- 2^63 - 1 - 2^63 + 8 + 30 - 5 + 40
+            write(function() realm:object("Person", 2).any = { 3, 1.5, "x" } end)
+            assert.equal(4.5, realm:object("Person", 2).any:sum())
+            assert.equal(1.5, realm:object("Person", 2).any:min() + 0)
+        end)
+
         it("is live, and right inside of a write", function()
             local thirty = people:where({ age = 30 })
             assert.equal(2, thirty:count())
