@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "store/sqlite_disk.h"
@@ -42,6 +44,14 @@ static bool backup_connection(sqlite3 *from, const char *path, const char *to, s
     char *part = sl_sqlite_beside(NULL, to, ".part");
     if (!part) return sl_fail_memory(st);
     unlink(part);
+    /* The copy is for its owner only, from its first byte on. */
+    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        sl_sqlite_fail_errno(part, errno, st);
+        sl_delete(NULL, part);
+        return false;
+    }
+    close(fd);
     bool ok = copy_pages(from, path, part, st) && sl_sqlite_publish(part, to, st);
     if (!ok) unlink(part);
     sl_delete(NULL, part);

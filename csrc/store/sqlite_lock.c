@@ -49,7 +49,7 @@ bool sl_sqlite_lock_take(sl_sqlite_lock *lock, const sl_alloc *alloc, const char
     memcpy(name, path, size);
     memcpy(name + size, ".lock", sizeof ".lock");
     for (;;) {
-        int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         bool ok = fd >= 0 || fail_errno(name, errno, st);
         if (ok && flock(fd, LOCK_EX | LOCK_NB) != 0) ok = fail_locked(name, fd, st);
         if (!ok) {

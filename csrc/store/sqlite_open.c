@@ -3,9 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/sqlite_disk.h"
 #include "store/sqlite_internal.h"
 
 enum { DEFAULT_BUSY_MS = 5000, DEFAULT_CACHE_KIB = 8192, DEFAULT_WAL_PAGES = 4096 };
+static const char MARK[] = ".making";
+
 enum { HEADER_SIZE = 100, PAGE_SIZE = 4096 };
 
 static bool is_memory(const char *path) {
@@ -49,12 +52,26 @@ static bool check_length(const char *path, const unsigned char *header, uint64_t
                    (unsigned long long)size, (unsigned long long)wanted);
 }
 
+/* A file that is being made has a mark beside it until its tables are on disk. Only then may it be
+ * empty: what was cut to nothing is not taken for new. */
+static bool check_empty(const char *path, const sl_alloc *alloc, sl_status *st) {
+    struct stat info;
+    char *mark = sl_sqlite_beside(alloc, path, MARK);
+    if (!mark) return sl_fail_memory(st);
+    bool making = stat(mark, &info) == 0;
+    sl_delete(alloc, mark);
+    return making || sl_fail(st, SL_ERR_STORAGE, "DAMAGED",
+                             "%s is empty, its content is lost; restore a backup, or remove it to "
+                             "begin anew",
+                             path);
+}
+
 static bool check_header(const char *path, int fd, const sl_alloc *alloc, sl_status *st) {
     struct stat info;
     unsigned char header[HEADER_SIZE];
     if (fstat(fd, &info) != 0) return fail_errno(path, errno, st);
     if (S_ISDIR(info.st_mode)) return fail_errno(path, EISDIR, st);
-    if (info.st_size == 0) return true;
+    if (info.st_size == 0) return check_empty(path, alloc, st);
     ssize_t size = pread(fd, header, sizeof header, 0);
     if (size < 0) return fail_errno(path, errno, st);
     if (size < HEADER_SIZE || memcmp(header, "SQLite format 3", 16) != 0) {
@@ -75,6 +92,32 @@ static bool check_file(const char *path, const sl_sqlite_options *options, const
     if (fd < 0) return fail_errno(path, errno, st);
     bool ok = check_header(path, fd, alloc, st);
     close(fd);
+    return ok;
+}
+
+/* --- making the file --- */
+
+/* For its owner only; SQLite gives its log the same permissions. */
+static bool touch(const char *path, sl_status *st) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return fail_errno(path, errno, st);
+    close(fd);
+    return true;
+}
+
+static bool begin_file(sl_sqlite_store *store, sl_status *st) {
+    char *mark = sl_sqlite_beside(&store->alloc, store->path, MARK);
+    if (!mark) return sl_fail_memory(st);
+    bool ok = touch(mark, st) && touch(store->path, st);
+    sl_delete(&store->alloc, mark);
+    return ok;
+}
+
+static bool end_file(sl_sqlite_store *store, sl_status *st) {
+    char *mark = sl_sqlite_beside(&store->alloc, store->path, MARK);
+    if (!mark) return sl_fail_memory(st);
+    bool ok = unlink(mark) == 0 || errno == ENOENT || fail_errno(mark, errno, st);
+    sl_delete(&store->alloc, mark);
     return ok;
 }
 
@@ -206,11 +249,13 @@ static bool open_store(sl_sqlite_store *store, const char *path, const sl_sqlite
             !sl_sqlite_lock_take(&store->lock, &store->alloc, store->path, st)) {
             return false;
         }
+        if (access(store->path, F_OK) != 0 && !begin_file(store, st)) return false;
     }
     return connect(store, options, st) && configure(store, options, st) &&
            prepare_tables(store, options, st) &&
            (!store->untrusted || sl_sqlite_state_check(store, st)) &&
-           sl_sqlite_catalogue_verify(store, st);
+           sl_sqlite_catalogue_verify(store, st) &&
+           (store->in_memory || options->read_only || end_file(store, st));
 }
 
 void sl_sqlite_close(sl_store *base) {

@@ -25,7 +25,7 @@ bool sl_sqlite_part_begin(void *ctx, uint64_t size, bool *found, sl_status *st) 
     *found = false;
     char *path = part_path(store);
     if (!path) return sl_fail_memory(st);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     bool ok = fd >= 0 && fstat(fd, &info) == 0;
     if (ok && (uint64_t)info.st_size >= size) {
         ok = ftruncate(fd, (off_t)size) == 0;

@@ -110,15 +110,46 @@ static void a_file_of_something_else_is_refused_and_left_alone(void **state) {
     refuses(w, w->other, NULL, "FOREIGN");
 }
 
-static void an_empty_file_becomes_a_realm(void **state) {
+static bool is_private(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && (info.st_mode & 0777) == 0600;
+}
+
+static void a_file_that_was_cut_to_nothing_is_not_taken_for_new(void **state) {
     world *w = *state;
+    sl_sqlite_options look = {.read_only = true};
+    open_store(w);
+    fill_file(w);
+    close_store(w);
+    write_file(w->path, "", 0);
+    refuses(w, w->path, NULL, "DAMAGED");
+    refuses(w, w->path, &look, "DAMAGED");
+}
+
+static void a_file_whose_making_was_interrupted_becomes_a_realm(void **state) {
+    world *w = *state;
+    char mark[320];
+    snprintf(mark, sizeof mark, "%s.making", w->path);
+    write_file(mark, "", 0);
     write_file(w->path, "", 0);
     open_store(w);
+    assert_int_not_equal(access(mark, F_OK), 0);
     fill_file(w);
     close_store(w);
     open_store(w);
     assert_newest(w->store, 2);
     assert_string_equal(sql_text(w->path, "PRAGMA journal_mode"), "wal\n");
+}
+
+static void files_and_backups_are_for_their_owner_only(void **state) {
+    world *w = *state;
+    mode_t before = umask(0);
+    open_store(w);
+    fill_file(w);
+    OK(sl_sqlite_backup(w->path, w->other, st));
+    umask(before);
+    assert_true(is_private(w->path));
+    assert_true(is_private(w->other));
 }
 
 static void a_missing_file_is_made_only_when_wanted(void **state) {
@@ -502,7 +533,9 @@ static void the_log_stays_bounded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         T(a_file_of_something_else_is_refused_and_left_alone),
-        T(an_empty_file_becomes_a_realm),
+        T(a_file_that_was_cut_to_nothing_is_not_taken_for_new),
+        T(a_file_whose_making_was_interrupted_becomes_a_realm),
+        T(files_and_backups_are_for_their_owner_only),
         T(a_missing_file_is_made_only_when_wanted),
         T(a_newer_file_is_refused),
         T(an_older_file_is_brought_up_to_date),
