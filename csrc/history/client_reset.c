@@ -3,6 +3,7 @@
 #include "history/client_history_private.h"
 #include "history/reset_replay.h"
 #include "history/reset_transfer.h"
+#include "realm/read.h"
 
 #include <stdio.h>
 
@@ -351,6 +352,72 @@ bool sl_client_reset_run(sl_client_history *history, sl_client_history *fresh,
         note_failure(history, &before, &r.trace, &why);
         if (st) *st = why;
     }
+    sl_delete(history->alloc, r.candidates);
+    sl_arena_free(&r.arena);
+    return ok;
+}
+
+/* ---- what would become of the objects here --------------------------------------------------- */
+
+typedef struct comparison {
+    sl_reset_facts *facts;
+    sl_realm *fresh;
+    sl_str class_name;
+    bool known; /* the server has the class */
+    bool ok;
+    sl_status *st;
+} comparison;
+
+static bool compare_key(void *ctx, const sl_key *key) {
+    comparison *c = ctx;
+    bool exists = false;
+    c->facts->known++;
+    if (c->known) c->ok = sl_realm_exists(c->fresh, c->class_name, key, &exists, c->st);
+    if (!exists) c->facts->missing++;
+    return c->ok;
+}
+
+static bool count_creations(reset *r, const candidate *c, uint64_t *count, sl_status *st) {
+    sl_str bytes;
+    sl_changeset cs;
+    if (!load_candidate(r, c->version, &bytes, st)) return false;
+    sl_changeset_init(&cs, r->history->alloc);
+    bool ok = sl_changeset_parse(&cs, bytes.data, bytes.size, st);
+    for (uint32_t i = 0; ok && i < cs.count; i++)
+        if (cs.instructions[i].op == SL_OP_CREATE_OBJECT) ++*count;
+    sl_changeset_free(&cs);
+    return ok;
+}
+
+/* Objects that the server never had say nothing about the server. */
+static bool leave_out_unsent(reset *r, sl_reset_facts *facts, sl_status *st) {
+    uint64_t created = 0;
+    if (!list_candidates(r, st)) return false;
+    for (size_t i = 0; i < r->count; i++)
+        if (!count_creations(r, &r->candidates[i], &created, st)) return false;
+    facts->unsent = r->count;
+    facts->known -= created < facts->known ? created : facts->known;
+    facts->missing -= created < facts->missing ? created : facts->missing;
+    return true;
+}
+
+bool sl_client_reset_compare(sl_client_history *history, sl_client_history *fresh,
+                             sl_reset_facts *facts, sl_status *st) {
+    *facts = (sl_reset_facts){0};
+    if (!check_parties(history, fresh, st)) return false;
+    const sl_schema *schema = sl_realm_schema(history->realm);
+    comparison c = {.facts = facts, .fresh = fresh->realm, .ok = true, .st = st};
+    for (uint32_t i = 0; c.ok && i < schema->count; i++) {
+        const sl_class *cls = schema->classes[i];
+        if (cls->kind != SL_TABLE_TOPLEVEL) continue;
+        c.class_name = cls->name;
+        c.known = sl_schema_find(sl_realm_schema(fresh->realm), cls->name) != NULL;
+        if (!sl_realm_scan(history->realm, cls->name, compare_key, &c, st)) return false;
+    }
+    if (!c.ok) return false;
+    reset r = {.history = history, .fresh = fresh};
+    sl_arena_init(&r.arena, history->alloc);
+    bool ok = leave_out_unsent(&r, facts, st);
     sl_delete(history->alloc, r.candidates);
     sl_arena_free(&r.arena);
     return ok;

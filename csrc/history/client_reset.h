@@ -51,6 +51,17 @@ typedef struct sl_reset_trace {
  * the copy has no ident; SL_ERR_STORAGE, SL_ERR_MEMORY. Nothing but the note has changed then. */
 bool sl_client_reset_run(sl_client_history *history, sl_client_history *fresh,
                          const sl_reset_request *request, sl_reset_result *result, sl_status *st);
+/* What a reset would be about, before it is done. */
+typedef struct sl_reset_facts {
+    uint64_t unsent;  /* local changesets the server did not confirm */
+    uint64_t known;   /* objects here that the server had, about */
+    uint64_t missing; /* of these, not on the server any more */
+} sl_reset_facts;
+
+/* Compares the file with the copy; changes nothing. Effort grows with the number of objects. Fails
+ * as sl_client_reset_run for its parties, or with SL_ERR_STORAGE, SL_ERR_MEMORY. */
+bool sl_client_reset_compare(sl_client_history *history, sl_client_history *fresh,
+                             sl_reset_facts *facts, sl_status *st);
 /* Reads the note. */
 bool sl_client_reset_trace(sl_client_history *history, sl_reset_trace *trace, sl_status *st);
 /* Removes the note: the file is in step with the server again. Cheap when there is none. */

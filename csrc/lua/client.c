@@ -645,8 +645,9 @@ static const luaL_Reg connection_methods[] = {{"session", connection_session},
 /* ---- client reset ---------------------------------------------------------------------------- */
 
 /* client.reset(realm, fresh, {mode = "discard" | "recover" | "recover_or_discard", no_recovery =
- * false, code = 0}) -> {recovered, candidates, kept}; or nil, message, code ("LOOP" or "SCHEMA": it
- * has to be done by hand). Neither realm may be synchronising: end the copy's session before. */
+ * false, code = 0}) -> {recovered, candidates, kept, dropped}; or nil, message, code ("LOOP" or
+ * "SCHEMA": it has to be done by hand). Neither realm may be synchronising: end the copy's session
+ * before. */
 static int client_reset(lua_State *L) {
     sl_lua_realm *realm = sl_lua_check_realm(L, 1), *fresh = sl_lua_check_realm(L, 2);
     sl_status st = SL_STATUS_INIT;
@@ -666,6 +667,22 @@ static int client_reset(lua_State *L) {
     set_bool(L, "recovered", result.recovered);
     set_int(L, "candidates", result.candidates);
     set_int(L, "kept", result.kept);
+    set_int(L, "dropped", result.dropped);
+    return 1;
+}
+
+/* client.reset_compare(realm, fresh) -> {unsent, known, missing} (history/client_reset.h), or nil,
+ * message, code */
+static int client_reset_compare(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    sl_reset_facts facts;
+    if (!sl_client_reset_compare(sl_lua_check_realm(L, 1)->history,
+                                 sl_lua_check_realm(L, 2)->history, &facts, &st))
+        return sl_lua_fail_or_raise(L, &st);
+    lua_createtable(L, 0, 3);
+    set_int(L, "unsent", facts.unsent);
+    set_int(L, "known", facts.known);
+    set_int(L, "missing", facts.missing);
     return 1;
 }
 
@@ -687,11 +704,10 @@ static int client_reset_pending(lua_State *L) {
 }
 
 int sl_lua_open_client(lua_State *L) {
-    static const luaL_Reg functions[] = {{"connection", client_connection},
-                                         {"reset", client_reset},
-                                         {"reset_finish", client_reset_finish},
-                                         {"reset_pending", client_reset_pending},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"connection", client_connection},       {"reset", client_reset},
+        {"reset_compare", client_reset_compare}, {"reset_finish", client_reset_finish},
+        {"reset_pending", client_reset_pending}, {NULL, NULL}};
     sl_lua_register(L, &sl_lua_client_connection_type);
     sl_lua_register(L, &session_type);
     lua_newtable(L);

@@ -270,8 +270,9 @@ local OPTIONS = {
     tls = "table", ca_file = "string", tls_min = "string", verify = "boolean", headers = "table",
     connect_timeout = "number", ping_period = "number", pong_timeout = "number", min_version = "number",
     max_version = "number", on_error = "function", on_state = "function", on_connection_state = "function",
-    on_log = "function", client_reset = "string|table", paused = "boolean", upload = "boolean",
-    upload_delay = "boolean", max_message = "number", subserver = "boolean", state_transfer = "boolean",
+    on_log = "function", on_discard = "function", on_server_lost = "function",
+    client_reset = "string|table", paused = "boolean", upload = "boolean", upload_delay = "boolean",
+    max_message = "number", subserver = "boolean", state_transfer = "boolean",
 }
 local INSTEAD = { ca = "ca_file = FILE", app = "app_id = ID", base_url = "url = \"wss://host:port\"",
     access_token = "token = ...", path = "'path' beside 'sync'", schema = "'schema' beside 'sync'" }
@@ -362,10 +363,13 @@ end
 ---returns a fresh one), or `user` (see `syncline.app`); `partition` (the value that names the realm on
 ---the server); `tls = {ca = file, min = "1.2", verify = false}`; `on_error(problem, session)`,
 ---`on_state(state, delay)`, `on_connection_state(state, delay)`, `on_log(level, text)`;
----`client_reset` (what happens when the server no longer knows the file: `"recover_or_discard"`, the default,
----`"recover"`, `"discard"` or `"manual"`, or `{mode =, before = fn(realm), after = fn(realm, result)}`);
----`paused` (start paused); `upload = false` (download only); `upload_delay = false` (do not wait for the
----first download before uploading); `max_message` (bytes, default 16 MiB, which every server takes: a write that
+---`client_reset` (what happens when the server no longer knows the file: `"recover"`, the default without
+---`on_discard`, `"recover_or_discard"`, `"discard"` or `"manual"`, or `{mode =, before = fn(realm), after = fn(realm, result)}`);
+---`on_discard(problem, session)` (unsent changes had to go; `problem.copy` is a copy of the file from before; default:
+---`on_error`); `on_server_lost(problem, session)` (the server has lost most of what it had; return `"accept"` to take
+---over what it has now, anything else keeps everything and stops the session);
+---`paused` (start paused); `upload = false` (download only); `upload_delay = false` (do not wait for the first download
+---before uploading); `max_message` (bytes, default 16 MiB, which every server takes: a write that
 ---makes a larger message, after compression, is refused; set the server's `max_message` first);
 ---`subserver` (this program is itself a server with clients of its own, see `session:allocate`).
 ---@param realm syncline.Realm
@@ -375,7 +379,7 @@ end
 ---@return string|number|nil code
 function client.attach(realm, options)
     check_options(options)
-    local client_reset = reset.options(options.client_reset)
+    local client_reset = reset.options(options.client_reset, options.on_discard ~= nil)
     check_max_message(options.max_message)
     local wanted = connection_options(options)
     local connection = connections[wanted.key]
@@ -394,6 +398,7 @@ function client.attach(realm, options)
         realm = realm, core = session, connection = connection, partition = options.partition,
         on_error = options.on_error, on_state = options.on_state, on_log = options.on_log,
         on_connection_state = options.on_connection_state, client_reset = client_reset,
+        on_discard = options.on_discard, on_server_lost = options.on_server_lost,
     })
     connection.sessions[session:number()] = self
     realm.session = self

@@ -3,19 +3,21 @@
 
 local check = require("syncline.check")
 local core = require("syncline.core")
+local disk = require("syncline.disk")
 
 local reset = {}
 
 local MODES = { manual = true, discard = true, recover = true, recover_or_discard = true }
 
 ---Checks the option `client_reset` of `sync`: a mode, or `{mode =, before =, after =}`; raises for anything
----else. Default mode: `"recover_or_discard"`.
+---else. Default mode: `"recover"`; with `can_discard` (somebody hears what is discarded) `"recover_or_discard"`.
 ---@param option string|table|nil
+---@param can_discard boolean
 ---@return table
-function reset.options(option)
+function reset.options(option, can_discard)
     if type(option) == "string" or option == nil then option = { mode = option } end
     check.options("sync, client_reset", option, { mode = "string", before = "function", after = "function" })
-    local mode = option.mode or "recover_or_discard"
+    local mode = option.mode or (can_discard and "recover_or_discard" or "recover")
     check.one_of("sync, client_reset", mode, MODES)
     return { mode = mode, before = option.before, after = option.after }
 end
@@ -42,30 +44,119 @@ local function drop_copy(self)
     remove(self.path)
 end
 
+local function copy_problem(problem, changes)
+    local copy = {}
+    for name, value in pairs(problem) do copy[name] = value end
+    for name, value in pairs(changes) do copy[name] = value end
+    return copy
+end
+
+local function stop(self, problem)
+    drop_copy(self)
+    self.session:end_reset(problem)
+end
+
 -- It has to be done by hand: everything here stays as it is.
 local function give_up(self, message, code)
-    drop_copy(self)
-    local problem = {}
-    for name, value in pairs(self.problem) do problem[name] = value end
-    problem.message = ("the automatic client reset failed (%s); it was asked for because: %s"):format(message, problem.message)
-    problem.reset_code = code
-    problem.advice = "save what was written here and not uploaded, delete the file, and open it again"
-    self.session:end_reset(problem)
+    stop(self, copy_problem(self.problem, {
+        message = ("the automatic client reset failed (%s); it was asked for because: %s"):format(message, self.problem.message),
+        reset_code = code,
+        advice = "nothing was changed here: save what was written and not uploaded (syncline export), delete the file, " ..
+            "and open it again",
+    }))
+end
+
+-- Errors that say that the server has another history, or none.
+local ANOTHER_HISTORY = { [208] = true, [209] = true, [210] = true, [211] = true }
+
+-- A backup that was put back still has most of what was here. A server that has not is another one.
+local function is_lost(self, facts)
+    return ANOTHER_HISTORY[self.problem.code] and facts.missing > facts.known - facts.missing
+end
+
+-- True if the program wants the file to become what the server has now. Otherwise the reset is over.
+local function ask(self, facts)
+    local problem = copy_problem(self.problem, {
+        name = "server lost", server_lost = true, known = facts.known, missing = facts.missing,
+        message = ("the server has lost its data: %d of the %d objects that it had are not there any more; nothing was " ..
+            "changed here; it said: %s"):format(facts.missing, facts.known, self.problem.message),
+        advice = "put a backup of the server back; or answer \"accept\" in on_server_lost: this file then becomes what the " ..
+            "server has now, and a copy of it is kept",
+    })
+    local handler = self.session.on_server_lost
+    if handler then
+        local ok, answer = pcall(handler, problem, self.session)
+        if not ok then problem.message = ("%s; on_server_lost raised: %s"):format(problem.message, tostring(answer)) end
+        if ok and answer == "accept" then return true end
+    end
+    stop(self, problem)
+    return false
+end
+
+-- A copy of the file as it is, beside it. True for a file in memory, which nothing can be kept of.
+local function keep_copy(self)
+    local path = self.realm.path
+    if path == ":memory:" then return true end
+    local name = ("%s.discarded-%s"):format(path, os.date("!%Y%m%dT%H%M%SZ"))
+    local free, number = name, 1
+    while disk.exists(free) do
+        number = number + 1
+        free = ("%s-%d"):format(name, number)
+    end
+    self.kept = free
+    local ok, message, code = core.store.backup(path, free)
+    if not ok then
+        remove(free)
+        give_up(self, ("no copy of what would be discarded could be made in '%s': %s"):format(free, message), code)
+    end
+    return ok
+end
+
+-- What is not in the file any more is in the copy, and the program hears of it.
+local function tell(self, result, lost)
+    if not lost and result.dropped == 0 then
+        if self.kept then remove(self.kept) end
+        return
+    end
+    self.session:discarded(copy_problem(self.problem, {
+        name = "changes discarded", client_reset = false, copy = self.kept, result = result,
+        message = ("a client reset discarded %s; %s; it was asked for because: %s"):format(
+            lost and "what the server does not have any more" or ("%d changes that were not sent"):format(result.dropped),
+            self.kept and ("a copy of the file from before is '%s'"):format(self.kept) or "there is no copy of a realm in memory",
+            self.problem.message),
+        advice = "read the copy with 'syncline export' or syncline.open, and write again what is missing",
+    }))
+end
+
+local function prepare(self)
+    local options = self.options
+    if options.before then
+        local ok, problem = pcall(options.before, self.session.realm)
+        if not ok then return give_up(self, "'before' raised: " .. tostring(problem), "before") end
+    end
+    local facts, message, code = core.client.reset_compare(self.realm.handle, self.fresh_handle)
+    if not facts then return give_up(self, message, code) end
+    local lost = is_lost(self, facts)
+    if lost and not ask(self, facts) then return end
+    if (lost or facts.unsent > 0) and not keep_copy(self) then return end
+    return true, lost
 end
 
 local function finish(self)
     local session, options = self.session, self.options
-    if options.before then
-        local ok, problem = pcall(options.before, session.realm)
-        if not ok then return give_up(self, "'before' raised: " .. tostring(problem), "before") end
-    end
+    local ready, lost = prepare(self)
+    if not ready then return end
     local result, message, code = core.client.reset(session.realm.handle, self.fresh_handle, {
         mode = options.mode, no_recovery = self.problem.no_recovery, code = self.problem.code,
     })
-    if not result then return give_up(self, message, code) end
+    if not result then
+        if self.kept then remove(self.kept) end
+        return give_up(self, message, code)
+    end
     drop_copy(self)
     session.realm:touched()
     session:end_reset()
+    tell(self, result, lost)
     if options.after then options.after(session.realm, result) end
 end
 

@@ -244,6 +244,13 @@ local function report(session, problem)
     end
 end
 
+-- Unsent changes had to go: nobody may miss it.
+function Session:discarded(problem)
+    local handler = self.on_discard or self.on_error
+    if handler then return handler(problem, self) end
+    io.stderr:write(("syncline: %s\n"):format((describe(problem))))
+end
+
 -- A client reset leaves a note in the file, which keeps it from being repeated for ever. It goes when
 -- everything has gone both ways once.
 function Session:watch_reset()

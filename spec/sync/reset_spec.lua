@@ -30,14 +30,15 @@ describe("client reset", function()
         assert(ok == true or ok == 0, command)
     end
 
-    local function open(name, client_reset)
+    local function open(name, client_reset, more)
+        local sync = {
+            url = server:url(), token = server:token("default", "user-" .. name), partition = "shared",
+            ca_file = server:ca_file(), client_reset = client_reset,
+            on_error = function(problem) problems[#problems + 1] = problem end,
+        }
+        for option, value in pairs(more or {}) do sync[option] = value end
         local realm = assert(syncline.open({
-            path = ("%s/%s.realm"):format(folder, name), schema = SCHEMA,
-            sync = {
-                url = server:url(), token = server:token("default", "user-" .. name), partition = "shared",
-                ca_file = server:ca_file(), client_reset = client_reset,
-                on_error = function(problem) problems[#problems + 1] = problem end,
-            },
+            path = ("%s/%s.realm"):format(folder, name), schema = SCHEMA, sync = sync,
         }))
         realms[#realms + 1] = realm
         return realm
@@ -111,10 +112,16 @@ describe("client reset", function()
         assert.is_nil(io.open(folder .. "/a.realm.fresh"))
     end)
 
-    it("discards when told so", function()
+    it("discards when told so, says so, and keeps a copy", function()
         local realm = prepare("discard")
         settle(realm)
-        assert.same({}, problems)
+        assert.equal(1, #problems)
+        assert.equal("changes discarded", problems[1].name)
+        local copy = assert(syncline.open({ path = problems[1].copy }))
+        assert.equal("mine", copy:object("Item", 3).text)
+        assert.equal(2, #copy:object("Item", 1).tags)
+        copy:close()
+        assert.truthy(problems[1].copy:find("a.realm.discarded-", 1, true))
         assert.is_nil(realm:object("Item", 3))
         assert.equal(1, #realm:object("Item", 1).tags)
         assert.equal(realm:state(), other_client():state())
@@ -122,6 +129,74 @@ describe("client reset", function()
         assert(realm:write(function() realm:create("Item", { _id = 9, text = "later" }) end))
         settle(realm)
         assert.equal("later", other_client("c"):object("Item", 9).text)
+    end)
+
+    -- The server comes up with nothing; another device has written already.
+    local function lose_everything()
+        start()
+        local realm = open("a")
+        assert(realm:write(function() for key = 1, 5 do realm:create("Item", { _id = key, text = "kept" }) end end))
+        settle(realm)
+        realm:close()
+        stop()
+        shell(("find '%s/server' -mindepth 1 -maxdepth 1 ! -name tls ! -name keys -exec rm -r {} +"):format(folder))
+        start()
+        local other = other_client("new")
+        assert(other:write(function() other:create("Item", { _id = 100, text = "newcomer" }) end))
+        settle(other)
+    end
+
+    it("does not believe a server that lost everything", function()
+        lose_everything()
+        for _, mode in ipairs({ "recover", "discard", "recover_or_discard" }) do
+            problems = {}
+            local realm = open("a", mode)
+            local ok, message = realm:sync_session():wait_for_download(20)
+            assert.is_nil(ok)
+            assert.truthy(message:find("5 of the 5 objects", 1, true))
+            assert.equal("server lost", problems[1].name)
+            assert.is_true(problems[1].server_lost)
+            assert.equal(5, realm:objects("Item"):count())
+            realm:close()
+        end
+    end)
+
+    it("takes an empty server over when the program says so, and keeps a copy", function()
+        lose_everything()
+        local asked, discarded
+        local realm = open("a", nil, {
+            on_server_lost = function(problem) asked = problem; return "accept" end,
+            on_discard = function(problem) discarded = problem end,
+        })
+        settle(realm)
+        assert.equal(5, asked.missing)
+        assert.equal(1, realm:objects("Item"):count())
+        local copy = assert(syncline.open({ path = discarded.copy }))
+        assert.equal(5, copy:objects("Item"):count())
+        copy:close()
+        assert.same({}, problems)
+    end)
+
+    it("recovers from a second restored backup before the first reset has ended", function()
+        for _, mode in ipairs({ false, "recover", "recover_or_discard" }) do
+            process.remove_folder(folder)
+            folder, problems = process.folder(), {}
+            local realm = prepare(mode or nil)
+            shell(("cp -a '%s/server' '%s/again'"):format(folder, folder))
+            assert(syncline.run(function() return realm:object("Item", 2) == nil end, 20))
+            realm:close()
+            stop()
+            shell(("rm -r '%s/server' && mv '%s/again' '%s/server'"):format(folder, folder, folder))
+            start()
+            realm = open("a", mode or nil)
+            settle(realm)
+            assert.same({}, problems)
+            assert.equal("mine", realm:object("Item", 3).text)
+            assert.equal(2, #realm:object("Item", 1).tags)
+            realm:close()
+            stop()
+        end
+        start()
     end)
 
     it("leaves everything alone in manual mode", function()

@@ -105,6 +105,9 @@ return {
         local script = load_script(config.script)
         local failure
         config.sync.on_error = config.sync.on_error or function(problem) failure = failure or problem end
+        local discarded
+        config.sync.on_discard = config.sync.on_discard or function(problem) discarded = problem.message end
+        config.sync.client_reset = config.sync.client_reset or "recover"
         local timeout = config.timeout or 60
         local ok, realm, message = pcall(open_realm, config, timeout)
         if not ok then common.fail("%s", tostring(realm)) end
@@ -133,6 +136,7 @@ return {
             end
             realm:close()
         end
+        if discarded then common.fail("%s", discarded) end
         return 0
     end,
 }
