@@ -167,6 +167,7 @@ local function run_cold(path, run)
 end
 
 local path, sql_path = os.tmpname(), os.tmpname()
+os.remove(path)
 local realm, run = open_realm(path), has_sql and open_sql(sql_path)
 run_all(realm, run, "")
 realm:close()

@@ -69,6 +69,7 @@ local function run(place, path)
 end
 
 local path = os.tmpname()
+os.remove(path)
 run("file", path)
 for _, suffix in ipairs({ "", "-wal", "-shm", ".lock" }) do os.remove(path .. suffix) end
 run("memory", ":memory:")

@@ -57,6 +57,7 @@ static void open_place(place *p, const sl_alloc *alloc, bool links) {
     int fd = mkstemp(p->path);
     if (fd < 0) exit(1);
     close(fd);
+    unlink(p->path);
     sl_sqlite_options options = {.alloc = alloc};
     DO(sl_sqlite_open(p->path, &options, &p->store, st));
     p->source = p->store->vtbl->source(p->store);

@@ -1,4 +1,5 @@
 -- Observed results: who keeps a copy of the results and does to it what the changes say has the results.
+local process = require("support.process")
 local syncline = require("syncline")
 local simulation = require("syncline.sim")
 local positions = require("syncline.positions")
@@ -113,7 +114,7 @@ end
 describe("observed results", function()
     it("tell what makes a copy of the old list the present one, in memory and in a file", function()
         for seed = 1, 6 do program(":memory:", seed * 7919, 60) end
-        local path = os.tmpname()
+        local path = process.path()
         for seed = 1, 3 do
             program(path, seed * 104729, 60)
             for _, suffix in ipairs({ "", "-wal", "-shm", ".lock" }) do os.remove(path .. suffix) end

@@ -1,5 +1,6 @@
 -- Random objects and random questions: what `where` finds is what a filter finds that asks the same of every object
 -- in Lua. Through SQLite and in memory, with indexes and without, and with names that want quoting.
+local process = require("support.process")
 local syncline = require("syncline")
 
 local null = syncline.null
@@ -290,7 +291,7 @@ describe("what where finds", function()
 
     it("is what a filter finds, in a file, with indexes and without", function()
         for round = 1, 3 do
-            local path = os.tmpname()
+            local path = process.path()
             run(path, round % 2 == 0, 40, 60)
             for _, suffix in ipairs({ "", "-wal", "-shm", ".lock" }) do os.remove(path .. suffix) end
             seed = seed + 1

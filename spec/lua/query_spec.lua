@@ -1,4 +1,5 @@
 -- Indexes and queries by value.
+local process = require("support.process")
 local syncline = require("syncline")
 
 local null = syncline.null
@@ -30,7 +31,7 @@ local SCHEMA = {
 }
 
 describe("an indexed property", function()
-    local path = os.tmpname()
+    local path = process.path()
     local function clear()
         for _, suffix in ipairs({ "", "-wal", "-shm", ".lock" }) do os.remove(path .. suffix) end
     end
@@ -434,5 +435,5 @@ local function suite(title, path_of)
     end)
 end
 
-suite("a file", os.tmpname)
+suite("a file", process.path)
 suite("memory", function() return ":memory:" end)

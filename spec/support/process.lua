@@ -31,10 +31,16 @@ function process.syncline(arguments, input)
     return process.run("bin/syncline " .. arguments, input)
 end
 
----A new empty folder; remove it with remove_folder.
-function process.folder()
+---A path at which nothing is yet.
+function process.path()
     local name = os.tmpname()
     os.remove(name)
+    return name
+end
+
+---A new empty folder; remove it with remove_folder.
+function process.folder()
+    local name = process.path()
     assert(process.run("mkdir " .. quote(name)) == 0)
     return name
 end
