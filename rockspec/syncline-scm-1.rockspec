@@ -305,6 +305,7 @@ build = {
       "csrc/session/server_state.c",
       "csrc/session/server_upload.c",
       "csrc/session/server_work.c",
+      "csrc/session/work_piece.c",
       "csrc/sim/client.c",
       "csrc/sim/file.c",
       "csrc/sim/link.c",

@@ -1,6 +1,6 @@
 #include "session/server_file_private.h"
 
-enum { DEFAULT_BACKLOG = 1 << 30 };
+enum { DEFAULT_BACKLOG = 1 << 30, DEFAULT_UNIT = 128 * 1024 };
 
 static bool open_parts(sl_server_file *file, sl_store *store, const sl_server_file_options *options,
                        sl_status *st) {
@@ -26,6 +26,7 @@ sl_server_file *sl_server_file_open(sl_store *store, const sl_server_file_option
     }
     file->options = *options;
     if (file->options.max_backlog == 0) file->options.max_backlog = DEFAULT_BACKLOG;
+    if (file->options.unit_bytes == 0) file->options.unit_bytes = DEFAULT_UNIT;
     if (open_parts(file, store, options, st)) return file;
     sl_server_history_close(file->history);
     sl_realm_close(file->realm);
@@ -144,6 +145,7 @@ static bool is_calm(const sl_server_file *file) {
 int64_t sl_server_file_rest(const sl_server_file *file) {
     if (!sl_server_file_waiting(file)) return -1;
     int64_t now = now_ms(file), due = now;
+    if (file->cut) return 0;
     if (is_calm(file))
         due = file->since_ms + SL_PROGRESS_WAIT_MS;
     else if (now < file->stream_until_ms)

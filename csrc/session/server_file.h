@@ -18,6 +18,8 @@ typedef struct sl_server_file_options {
     bool keep_originals;
     uint64_t max_merge_steps;
     uint64_t max_backlog; /* bytes of uploads that may wait; 0 = 1 GiB. Above it: error 100 */
+    size_t
+        unit_bytes; /* of changesets in one unit, and always at least one changeset; 0 = 131,072 */
     /* Seconds after which a client that stayed away is expired (error 222); 0 = never. */
     int64_t client_ttl;
     /* Seconds from one compaction of the history to the next, and up to half of that more; 0 = one
@@ -59,10 +61,11 @@ bool sl_server_file_waiting(const sl_server_file *file);
  * clients have merely received is kept with the next upload, or when it has waited for a while.
  * Working earlier is never wrong. */
 int64_t sl_server_file_rest(const sl_server_file *file);
-/* Does everything that waits as one durable transaction. A client whose upload cannot be integrated
- * is left out and its session told; that is no failure of the call. On failure (SL_ERR_STORAGE,
- * SL_ERR_MEMORY) nothing has happened, the work still waits, and the call may be repeated; after a
- * store's "SYNC" the file has to be closed and opened again instead. */
+/* Does what waits as one durable transaction, up to `unit_bytes` of changesets, clients in turn; if
+ * work still waits afterwards, call it again soon, other things first. A client whose upload cannot
+ * be integrated is left out and its session told; that is no failure of the call. On failure
+ * (SL_ERR_STORAGE, SL_ERR_MEMORY) nothing has happened, the work still waits, and the call may be
+ * repeated; after a store's "SYNC" the file has to be closed and opened again instead. */
 bool sl_server_file_work(sl_server_file *file, sl_status *st);
 
 /* Does some milliseconds' worth of making the state that new clients receive; *more: call it again.

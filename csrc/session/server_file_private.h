@@ -28,7 +28,10 @@ typedef struct sl_queued_transact {
     sl_server_verdict verdict; /* result of the open unit */
 } sl_queued_transact;
 
-/* Everything of one client that waits. Entries and `transact` (or NULL) point into the arena. */
+/* Everything of one client that waits, behind `done` entries that earlier units have taken. Entries
+ * and `transact` (or NULL) point into the arena. `bytes` is what waits, `done_bytes` the size of
+ * the changesets that are done and still in memory. With a serialized transaction nothing is cut.
+ */
 typedef struct sl_client_work {
     struct sl_client_work *next;
     uint64_t ident;
@@ -38,7 +41,9 @@ typedef struct sl_client_work {
     sl_cursor progress;
     uint64_t locked;
     sl_queued_transact *transact;
-    uint64_t bytes;
+    uint64_t bytes, done_bytes;
+    size_t done, piece; /* `piece` entries are in the unit at hand, if `chosen` */
+    bool chosen;
 } sl_client_work;
 
 /* A client that was left out of a unit. */
@@ -92,6 +97,8 @@ struct sl_server_file {
     size_t uploads;   /* that wait */
     int64_t since_ms; /* when the first of the most urgent that waits came */
     int64_t stream_until_ms;
+    uint64_t turn, last_chosen; /* clients behind `turn` come first in the next unit */
+    bool cut;                   /* the last unit has left something */
     /* Hashes of users (or idents, without users) that have sent a bad changeset: the second time
      * recovery is switched off, because it would send the same again. */
     uint64_t *offenders;
@@ -100,6 +107,15 @@ struct sl_server_file {
     bool state_recent; /* the kept state was made since the file was opened */
     sl_file_care care;
 };
+
+/* ---- work_piece.c ---------------------------------------------------------------------------- */
+
+/* Chooses what goes into the next unit. */
+void sl_work_choose(sl_server_file *file);
+/* The chosen part of a client's work as an upload; without its serialized transaction. */
+sl_server_upload sl_work_piece(const sl_client_work *work);
+/* After the commit: true if nothing of it is left, so that it may be dropped. */
+bool sl_work_settle(sl_server_file *file, sl_client_work *work);
 
 /* ---- file_care.c ----------------------------------------------------------------------------- */
 

@@ -41,26 +41,26 @@ static bool allocate_all(sl_server_file *file, sl_status *st) {
 /* In the order in which it came: uploads, the serialized transaction, later uploads. */
 static bool integrate_one(sl_server_file *file, sl_client_work *work, sl_status *st) {
     sl_queued_transact *t = work->transact;
-    sl_server_upload upload = {.ident = work->ident,
-                               .entries = work->entries,
-                               .count = t ? t->before : work->count,
-                               .progress = t ? t->progress : work->progress,
-                               .locked = t ? t->locked : work->locked};
-    if (!sl_server_history_integrate(file->history, &upload, st)) return false;
-    if (!t) return true;
-    if (!sl_server_history_transact(file->history, &t->request, &t->verdict, st)) return false;
-    if (work->count == t->before && work->progress.own == t->progress.own) return true;
-    upload.entries += t->before;
-    upload.count = work->count - t->before;
-    upload.progress = work->progress;
-    upload.locked = work->locked;
-    return sl_server_history_integrate(file->history, &upload, st);
+    sl_server_upload upload = sl_work_piece(work);
+    if (!t) return sl_server_history_integrate(file->history, &upload, st);
+    size_t before = t->before - work->done;
+    sl_server_upload later = upload;
+    upload.count = before;
+    upload.progress = t->progress;
+    upload.locked = t->locked;
+    if (!sl_server_history_integrate(file->history, &upload, st) ||
+        !sl_server_history_transact(file->history, &t->request, &t->verdict, st))
+        return false;
+    if (later.count == before && later.progress.own == t->progress.own) return true;
+    later.entries += before;
+    later.count -= before;
+    return sl_server_history_integrate(file->history, &later, st);
 }
 
 /* *culprit: the work that failed, or NULL. */
 static bool integrate_all(sl_server_file *file, sl_client_work ***culprit, sl_status *st) {
     for (sl_client_work **link = &file->work; *link; link = &(*link)->next) {
-        if (integrate_one(file, *link, st)) continue;
+        if (!(*link)->chosen || integrate_one(file, *link, st)) continue;
         *culprit = link;
         return false;
     }
@@ -155,10 +155,10 @@ static void tell_verdict(const sl_client_work *work) {
 /* Progress as the history has stored it (6.3, step 7). */
 static void settle_progress(sl_server_file *file, const sl_client_work *work) {
     sl_file_member *member = sl_server_file_member(file, work->ident);
-    if (!member || work->progress.own <= member->progress.own) return;
-    member->progress.own = work->progress.own;
-    if (work->progress.other > member->progress.other)
-        member->progress.other = work->progress.other;
+    sl_cursor progress = sl_work_piece(work).progress;
+    if (!member || progress.own <= member->progress.own) return;
+    member->progress.own = progress.own;
+    if (progress.other > member->progress.other) member->progress.other = progress.other;
 }
 
 /* Who has raised the level of the file can read what it wrote (7.6). */
@@ -184,23 +184,38 @@ static void tell_news(sl_server_file *file, uint64_t added) {
 static void settle_pace(sl_server_file *file) {
     const sl_env *env = file->options.env;
     if (file->uploads > 1) file->stream_until_ms = env->mono_ms(env->ctx) + SL_STREAM_MS;
-    file->uploads = 0;
+    file->cut = file->work != NULL;
+    file->uploads = file->cut;
+    file->turn = file->cut ? file->last_chosen : 0;
+}
+
+static void settle_work(sl_server_file *file, bool new_level) {
+    for (sl_client_work **link = &file->work; *link;) {
+        sl_client_work *work = *link;
+        bool over = false;
+        if (work->chosen) {
+            settle_progress(file, work);
+            tell_verdict(work);
+            if (new_level) settle_level(file, work->ident);
+            over = sl_work_settle(file, work);
+        }
+        if (over)
+            sl_client_work_drop(file, link);
+        else
+            link = &work->next;
+    }
 }
 
 bool sl_server_file_work(sl_server_file *file, sl_status *st) {
     uint64_t added = 0;
     bool excluded = true, ok = true;
     int level = sl_server_history_level(file->history);
-    while (ok && excluded && sl_server_file_waiting(file))
+    while (ok && excluded && sl_server_file_waiting(file)) {
+        sl_work_choose(file);
         ok = attempt(file, &added, &excluded, st);
+    }
     if (ok) {
-        while (file->work) {
-            settle_progress(file, file->work);
-            tell_verdict(file->work);
-            if (sl_server_history_level(file->history) != level)
-                settle_level(file, file->work->ident);
-            sl_client_work_drop(file, &file->work);
-        }
+        settle_work(file, sl_server_history_level(file->history) != level);
         settle_pace(file);
         tell_idents(file);
         tell_news(file, added);

@@ -53,6 +53,7 @@ void sl_sim_server_start(sl_sim *sim) {
                                       .on_state = on_state,
                                       .min_state = 1,
                                       .state_age = 2000,
+                                      .unit_bytes = 200, /* units are cut all the time */
                                       .ctx = sim};
     if (!sim->disk) sim->disk = sl_sim_disk_new(sim->options.alloc);
     bool opened = sim->disk ? sl_memory_disk_open(sim->disk, &store, &st) : sl_fail_memory(&st);
@@ -107,9 +108,12 @@ static void failed(sl_sim *sim, const char *what, const sl_status *st) {
 static void work(sl_sim *sim) {
     sl_status st = SL_STATUS_INIT;
     sim->works_at = SL_SIM_NEVER;
-    if (sl_server_file_work(sim->file, &st)) return;
-    failed(sim, "work", &st);
-    sim->works_at = sim->now + 500;
+    if (!sl_server_file_work(sim->file, &st)) {
+        failed(sim, "work", &st);
+        sim->works_at = sim->now + 500;
+    } else if (sl_server_file_waiting(sim->file)) {
+        sim->works_at = sl_sim_soon(sim);
+    }
 }
 
 static void make_state(sl_sim *sim) {

@@ -86,6 +86,39 @@ static void who_waits_for_answers_is_served_at_once_soon_after_a_stream(void **s
     one_end(&o);
 }
 
+static uint64_t version(one *o) {
+    return sl_server_history_version(sl_server_file_history(o->rig.files[0].file));
+}
+
+/* One changeset fits into a unit: each is a commit of its own, and others can be served between. */
+static void a_long_queue_is_worked_off_in_bites(void **state) {
+    (void)state;
+    one o;
+    sl_buf body;
+    rig_init(&o.rig);
+    o.rig.unit_bytes = 1;
+    raw_connect(&o.a, &o.rig, 14);
+    raw_bind_new(&o.a, "\"p\"");
+    sl_buf_init(&body, NULL);
+    for (uint64_t cv = 5; cv < 9; cv++)
+        raw_entry(&body, cv, 0, 1000 + cv, cv == 5 ? CHANGE : "P1.x = 2");
+    raw_upload(&o.a, 8, 0, 0, &body);
+    sl_server_file *file = o.rig.files[0].file;
+    uint64_t before = version(&o), backlog = sl_server_file_backlog(file);
+    for (uint64_t i = 1; i <= 4; i++) {
+        assert_true(sl_server_file_waiting(file));
+        assert_int_equal(rest(&o), 0);
+        raw_work(&o.a);
+        assert_int_equal(version(&o), before + i);
+        assert_true(sl_server_file_backlog(file) < backlog);
+        backlog = sl_server_file_backlog(file);
+    }
+    assert_false(sl_server_file_waiting(file));
+    assert_int_equal(backlog, 0);
+    assert_int_equal(raw_error(&o.a), 0);
+    one_end(&o);
+}
+
 static void mere_progress_waits_until_an_upload_takes_it_along(void **state) {
     (void)state;
     one o;
@@ -147,6 +180,7 @@ int main(void) {
         cmocka_unit_test(single_uploads_are_never_kept_waiting),
         cmocka_unit_test(uploads_that_stream_in_wait_for_company_for_a_moment),
         cmocka_unit_test(who_waits_for_answers_is_served_at_once_soon_after_a_stream),
+        cmocka_unit_test(a_long_queue_is_worked_off_in_bites),
         cmocka_unit_test(mere_progress_waits_until_an_upload_takes_it_along),
         cmocka_unit_test(progress_alone_is_kept_in_the_end),
         cmocka_unit_test(idents_wait_for_nobody),

@@ -30,6 +30,7 @@ typedef struct server_rig {
     int trouble_code;
     const char *token; /* legacy token that is good; "" = none */
     uint64_t max_backlog;
+    size_t unit_bytes;
     unsigned switched_off; /* features of the next connections */
 } server_rig;
 
@@ -64,6 +65,7 @@ static inline bool rig_open_file(server_rig *rig, struct rig_file *f, sl_status 
     sl_server_file_options options = {.alloc = &rig->memory.alloc,
                                       .env = &rig->env.env,
                                       .max_backlog = rig->max_backlog,
+                                      .unit_bytes = rig->unit_bytes,
                                       .on_work = rig_on_work,
                                       .ctx = f};
     if (!f->disk) f->disk = sl_memory_disk_new(&rig->memory.alloc);

@@ -80,7 +80,11 @@ end
 local function do_work(self, entry)
     self.waiting[entry] = nil
     local ok, message, code = timed(self, "uploads", entry, "work")
-    if ok then return end
+    if ok then
+        -- A unit takes no more than a bite; others are served before the next one.
+        if entry.file:waiting() then self.waiting[entry] = self.loop:now() end
+        return
+    end
     if code == "SYNC" then return give_up(self, entry, message) end
     self.log("error", "a commit failed; trying again", { file = entry.path, reason = message, code = code })
     self.waiting[entry] = self.loop:now() + RETRY
