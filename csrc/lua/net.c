@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
 
 /* ---- options --------------------------------------------------------------------------------- */
 
@@ -241,9 +242,19 @@ static int net_certificate(lua_State *L) {
     return 3;
 }
 
+/* net.default_signals(): Ctrl-C ends the process at once again, also inside a call of C, instead of
+ * asking the interpreter to raise an error when it is back in Lua */
+static int net_default_signals(lua_State *L) {
+    (void)L;
+    signal(SIGINT, SIG_DFL);
+    return 0;
+}
+
 int sl_lua_open_net(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"loop", sl_lua_net_loop}, {"certificate", net_certificate}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"loop", sl_lua_net_loop},
+                                         {"certificate", net_certificate},
+                                         {"default_signals", net_default_signals},
+                                         {NULL, NULL}};
     sl_lua_register(L, &sl_lua_loop_type);
     sl_lua_register(L, &sl_lua_timer_type);
     sl_lua_register(L, &sl_lua_server_type);

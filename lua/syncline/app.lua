@@ -45,8 +45,7 @@ local REUSE_TIMEOUT = 5 -- seconds that the server gets to say whether it still 
 -- ---- requests ---------------------------------------------------------------------------------------
 
 -- The value of a good answer and its text, or nil, message, code.
-local function read_answer(answer, message, code)
-    if not answer then return nil, message, code end
+local function read_answer(answer)
     local body = answer.body ~= "" and json.decode(answer.body) or nil
     if answer.status >= 200 and answer.status <= 299 then
         if body == nil then body = {} end
@@ -65,7 +64,10 @@ local function send(self, method, path, body, token, done, timeout)
     local call, message, code = loop.get():request({
         url = (self.host or self.base_url) .. API .. path, method = method, headers = headers,
         body = type(body) == "table" and json.encode(body) or body, tls = self.tls, timeout = timeout or self.timeout,
-        on_done = function(...) done(read_answer(...)) end,
+        on_done = function(answer, why, number)
+            if answer then return done(read_answer(answer)) end
+            done(nil, ("cannot reach %s: %s"):format(self.host or self.base_url, why), number)
+        end,
     })
     if not call then loop.get():timer(0, function() done(nil, message, code) end) end
 end

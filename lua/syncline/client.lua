@@ -25,6 +25,8 @@ client.on_connection_error = nil
 
 local CAUSES = { [4400] = "resolve", [4401] = "connect", [4402] = "read", [4403] = "write", [1015] = "tls" }
 
+local FAILURES = { resolve = true, connect = true, tls = true }
+
 local function http_status(code)
     return type(code) == "number" and code >= 200 and code <= 599
 end
@@ -40,18 +42,65 @@ local function ended(self, attempt, code, reason, why, why_code)
     end
 end
 
+local ADVICE = {
+    connect = "is the server running there, and is the port right?",
+    resolve = "is the name right, and is there a network?",
+    tls = "a certificate that the system does not know is given with ca_file, or tls = { ca = FILE } of syncline.app; and does " ..
+        "the server speak TLS on that port?",
+}
+
+-- The server cannot be reached. The core tries again by itself; sessions are told once for each reason, and while
+-- there never was a connection nobody waits for one in vain.
+local function unreachable(self, cause, why)
+    local message = ("cannot reach %s: %s"):format(self.origin, why)
+    local problem = { class = "connection", code = cause, cause = cause, name = "unreachable", message = message,
+        advice = ADVICE[cause], try_again = true }
+    self.unreachable, self.failed_at = problem, loop.get():now()
+    local news = self.told ~= message
+    self.told = message
+    local sessions = {}
+    for number, session in pairs(self.sessions) do sessions[number] = session end
+    for _, session in pairs(sessions) do
+        if session.unreached then session:unreached(problem, news, not self.was_open) end
+    end
+end
+
+-- Why the last attempt failed, as long as nothing but the place may be wrong.
+local function settle_failure(self)
+    local failure = self.failure
+    if not failure or self.locating or self.closed then return end
+    self.failure = nil
+    unreachable(self, failure[1], failure[2])
+end
+
+-- Somebody waits: whether the server can be reached now shows within a second, and not at the end of a pause. Once a
+-- second at most, so that a program that waits in a circle does not knock without end.
+function Connection:try_soon()
+    if not self.unreachable or self.was_open or self.retry then return end
+    local since = loop.get():now() - self.failed_at
+    self.retry = loop.get():timer(math.max(0, 1 - since), function()
+        self.retry = nil
+        if self.closed or self.is_open then return end
+        self.core:reconnect_now()
+        self:pump()
+    end)
+end
+
 function Connection:open_socket(event)
     local attempt = event.attempt
     self.attempt = attempt
     local socket, message, code
+    local opened = false
     local handlers = {
         url = self.origin .. event.target, protocols = event.offer, tls = self.tls, headers = self.headers,
         timeout = self.connect_timeout,
-        on_open = function(opened, protocol, answer)
+        on_open = function(ws, protocol, answer)
+            opened = true
             self.core:set_features(attempt, answer["syncline-features"] or "")
             self.core:opened(attempt, protocol or "")
-            self.core:attach(opened, attempt, self.wake)
-            self.is_open = true
+            self.core:attach(ws, attempt, self.wake)
+            self.is_open, self.was_open = true, true
+            self.unreachable, self.told = nil, nil
             self:pump()
         end,
         on_close = function(_, close_code, reason, why, why_code)
@@ -60,8 +109,11 @@ function Connection:open_socket(event)
             if self.socket == socket then
                 self.socket, self.is_open = nil, false
             end
+            local cause = not opened and CAUSES[why_code]
+            self.failure = FAILURES[cause] and { cause, why or reason or "" } or nil
             ended(self, attempt, close_code, reason, why, why_code)
             self:pump()
+            settle_failure(self)
         end,
     }
     socket, message, code = loop.get():connect_websocket(handlers)
@@ -111,7 +163,8 @@ local function want_location(self)
     self.locating = true
     provider(function(origin, path)
         self.locating = false
-        if self.closed or not origin or (origin == self.origin and path == self.route) then return end
+        if self.closed or not origin or (origin == self.origin and path == self.route) then return settle_failure(self) end
+        self.failure = nil -- of the old place
         local now = loop.get():now()
         local again = self.moved and now - self.moved < MOVED_PAUSE
         local same_path = path == self.route
@@ -218,6 +271,7 @@ function Connection:remove(session)
         if self.socket and self.is_open then self.socket:close(1000) end
         self.closed = true
         if self.timer then self.timer:stop() end
+        if self.retry then self.retry:stop() end
         self.socket, self.is_open = nil, false
         connections[self.key] = nil
     end

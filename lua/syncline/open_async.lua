@@ -97,7 +97,7 @@ local function start(realm, options)
     session:on_downloaded(function(ok)
         if ok then return complete(self) end
         finish(self, session:describe_end())
-    end)
+    end, options.keep_trying)
     return self
 end
 
@@ -111,7 +111,7 @@ end
 local open_async = {}
 
 local OPTIONS = { path = "string", schema = "table", sync = "table", fast_commits = "boolean", strict_ids = "boolean",
-    on_progress = "function", on_done = "function", timeout = "number" }
+    on_progress = "function", on_done = "function", timeout = "number", keep_trying = "boolean" }
 
 ---See `syncline.open_async`. `open` opens the realm with the options given to it.
 ---@param open fun(options: table): syncline.Realm|nil, string|nil, any

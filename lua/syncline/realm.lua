@@ -29,7 +29,7 @@ end
 -- ---- opening ----------------------------------------------------------------------------------------
 
 local OPTIONS = { path = "string", schema = "table", sync = "table", fast_commits = "boolean", local_only = "boolean",
-    strict_ids = "boolean", timeout = "number", on_progress = "function" } -- the last two are open_async's
+    strict_ids = "boolean", timeout = "number", on_progress = "function", keep_trying = "boolean" } -- the last are open_async's
 local INSTEAD = { partition = "sync = { partition = ... }", user = "sync = { user = ... }", url = "sync = { url = ... }",
     in_memory = "path = \":memory:\"", file = "path = FILE", on_done = "syncline.open_async{ on_done = ... }" }
 
@@ -115,7 +115,8 @@ end
 ---next process. A file that has content already is brought up to date.
 ---
 ---Options: those of `syncline.open`, with `sync`; `on_progress(done, total)` (bytes, which are compressed ones
----while the content arrives as a whole); `timeout` (seconds). The schema is applied last, so its classes may
+---while the content arrives as a whole); `timeout` (seconds); `keep_trying` (true: go on although the server cannot be
+---reached at first, see `session:wait_for_download`). The schema is applied last, so its classes may
 ---be there already.
 ---
 ---With `on_done(realm, message, code)` it does not wait: it returns a task at once, with `cancel()`,

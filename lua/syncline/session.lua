@@ -46,18 +46,42 @@ function Session:describe_end()
 end
 
 -- Calls `fn(ok)` when everything that the server has now is here, or when that was given up.
-function Session:on_downloaded(fn)
+function Session:on_downloaded(fn, keep_trying)
     local request = self.core:wait_download()
     if request then
-        self.waits[request] = { state = "waiting", request_of = "wait_download", on_done = fn, on_end = fn }
+        self.waits[request] = { state = "waiting", request_of = "wait_download", on_done = fn, on_end = fn,
+            keep_trying = keep_trying }
     end
     self.connection:pump()
+    self.connection:try_soon()
+end
+
+-- The server cannot be reached: `news` if for another reason than before, `never` if it never was.
+function Session:unreached(problem, news, never)
+    self.last_error = problem
+    if news then
+        if self.on_log then self.on_log("error", problem.message) end
+        self:report(problem)
+    end
+    if not never then return end
+    for request, this in pairs(self.waits) do
+        -- Waits that are ours, after a reset say, go on.
+        if not this.keep_trying and (this.on_end or not this.on_done) then
+            this.state = "unreached"
+            if this.on_end then
+                self.waits[request] = nil
+                this.on_end(false)
+            end
+        end
+    end
+    transact.unreached(self, describe(problem))
 end
 
 -- What a wait that ran out of time says beside the time.
 local function out_of_time(self, why)
-    local problem = self:connection_state() ~= "connected" and self.last_error
-    if not problem then return why end
+    if self:connection_state() == "connected" then return why end
+    local problem = self.last_error
+    if not problem then return ("%s; %s does not answer"):format(why, self.connection.origin) end
     return ("%s; there is no connection: %s"):format(why, (describe(problem)))
 end
 
@@ -65,14 +89,22 @@ function Session:out_of_time(why)
     return out_of_time(self, why), "timeout"
 end
 
-local function wait(self, request_of, timeout)
+local WAIT_OPTIONS = { keep_trying = "boolean" }
+
+local function wait(self, request_of, timeout, options)
+    check.argument("waiting for the server, the timeout in seconds", timeout, "number|nil")
+    check.optional("waiting for the server", options, WAIT_OPTIONS)
+    if loop.get():stepping() then
+        check.fail("nothing can be waited for inside a callback; session:observe_progress and realm:observe tell what comes")
+    end
     if self.realm:is_writing() then check.fail("a write is open: wait for the server after realm:write") end
     if not self.core then return nil, describe(self.last_error) end
     local request, message, code = self.core[request_of](self.core)
     if not request then return nil, message, code end
-    local this = { state = "waiting", request_of = request_of }
+    local this = { state = "waiting", request_of = request_of, keep_trying = options and options.keep_trying }
     self.waits[request] = this
     self.connection:pump()
+    self.connection:try_soon()
     local ok, why, number = loop.run(function()
         return this.state ~= "waiting" or not self.core or self.stuck or ENDED[self:state()]
     end, timeout)
@@ -85,21 +117,29 @@ local function wait(self, request_of, timeout)
 end
 
 ---Waits until the server has everything that was written here so far.
+---
+---A server that has not been reached since the program began ends the waiting as soon as an attempt has failed, with
+---`"connect"`, `"resolve"` or `"tls"` as code; the session itself goes on trying. With `keep_trying = true` the wait goes on,
+---too, as it does anyhow when a connection that was there breaks.
 ---@param timeout number|nil seconds
+---@param options { keep_trying: boolean|nil }|nil
 ---@return boolean|nil ok
 ---@return string|nil message
 ---@return string|number|nil code `"timeout"`, or why the session ended
-function Session:wait_for_upload(timeout)
-    return wait(self, "wait_upload", timeout)
+function Session:wait_for_upload(timeout, options)
+    return wait(self, "wait_upload", timeout, options)
 end
 
 ---Waits until everything that the server has now is here.
+---
+---A server that was never reached ends it, see `wait_for_upload`.
 ---@param timeout number|nil seconds
+---@param options { keep_trying: boolean|nil }|nil
 ---@return boolean|nil ok
 ---@return string|nil message
 ---@return string|number|nil code
-function Session:wait_for_download(timeout)
-    return wait(self, "wait_download", timeout)
+function Session:wait_for_download(timeout, options)
+    return wait(self, "wait_download", timeout, options)
 end
 
 ---For a program that is itself a server with clients of its own (option `subserver` of sync): a file ident for
@@ -238,6 +278,8 @@ local function report(session, problem)
     local handler = session.on_error
     if handler then
         handler(problem, session)
+    elseif problem.cause then
+        io.stderr:write(("syncline: %s; trying again\n"):format((describe(problem))))
     elseif not problem.try_again then
         local message, code = describe(problem)
         io.stderr:write(("syncline: sync error %s: %s\n"):format(tostring(code), message))
@@ -250,6 +292,8 @@ function Session:discarded(problem)
     if handler then return handler(problem, self) end
     io.stderr:write(("syncline: %s\n"):format((describe(problem))))
 end
+
+Session.report = report
 
 -- A client reset leaves a note in the file, which keeps it from being repeated for ever. It goes when
 -- everything has gone both ways once.

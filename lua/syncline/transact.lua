@@ -46,6 +46,14 @@ function transact.give_up(session, message, code)
     end
 end
 
+-- The server was never reached: whoever waits for the outcome hears why. Nothing was asked.
+function transact.unreached(session, message, code)
+    local jobs = session.transacts
+    for i = #jobs, 1, -1 do
+        if jobs[i] and jobs[i].waits then abandon(session, jobs[i], message, code) end
+    end
+end
+
 ---An event of the core.
 ---@param session syncline.Session
 ---@param event table
@@ -167,6 +175,8 @@ function transact.run(realm, fn, options)
         if session.stuck or not session.core then
             transact.give_up(session, "the session cannot go on", "session")
         else
+            job.waits = true
+            session.connection:try_soon()
             loop.run(function() return result ~= nil end)
         end
         if not result then abandon(session, job, "the loop was stopped", "stopped") end

@@ -5,7 +5,7 @@ local common = require("syncline.cli.common")
 local syncline = require("syncline")
 
 local FIELDS = { path = "string", schema = "table", sync = "table", script = "string|function", watch = "boolean",
-    timeout = "number", fast_commits = "boolean", async_open = "boolean" }
+    timeout = "number", fast_commits = "boolean", async_open = "boolean", keep_trying = "boolean" }
 
 local function token_of(given)
     if given.token and given.token_file then common.misuse("either --token or --token-file") end
@@ -20,7 +20,9 @@ local function read_config(given)
     if given.schema then config.schema = common.load_schema(given.schema) end
     if given.script then config.script = given.script end
     if given.watch then config.watch = true end
-    if given.async_open then config.async_open = true end
+    for _, name in ipairs({ "async_open", "keep_trying" }) do
+        if given[name] then config[name] = true end
+    end
     for option, name in pairs({ url = "url", app = "app_id", partition = "partition", ca_file = "ca_file" }) do
         if given[option] then config.sync[name] = given[option] end
     end
@@ -76,7 +78,7 @@ end
 local function open_realm(config, timeout)
     local options = { path = config.path, schema = config.schema, sync = config.sync, fast_commits = config.fast_commits }
     if not config.async_open then return syncline.open(options) end
-    options.timeout, options.on_progress = timeout, show_progress()
+    options.timeout, options.on_progress, options.keep_trying = timeout, show_progress(), config.keep_trying
     return syncline.open_async(options)
 end
 
@@ -96,6 +98,7 @@ return {
         { name = "schema", value = "FILE", help = "Lua file that returns a list of classes" },
         { name = "script", value = "FILE", help = "Lua file to run after the first download, with the realm as argument" },
         { name = "async-open", help = "a new file receives the present content as a whole instead of its history; shows how far it is" },
+        { name = "keep-trying", help = "wait for a server that cannot be reached, instead of giving up at once" },
         { name = "watch", help = "go on, and print what changes, until SIGTERM or SIGINT" },
     },
     more = "Without --token and --token-file the token is taken from the environment: SYNCLINE_TOKEN.",
@@ -118,7 +121,8 @@ return {
             realm:close()
             common.fail("%s", failure and failure.message or why)
         end
-        expect(session:wait_for_download(timeout))
+        local patience = { keep_trying = config.keep_trying }
+        expect(session:wait_for_download(timeout, patience))
         if config.watch then watch(realm) end
         if script then
             local fine, problem = pcall(script, realm)
@@ -128,7 +132,7 @@ return {
             end
         end
         if not realm:is_closed() then
-            expect(session:wait_for_upload(timeout))
+            expect(session:wait_for_upload(timeout, patience))
             if config.watch then
                 for _, name in ipairs({ "term", "int" }) do syncline.loop.get():on_signal(name, syncline.stop) end
                 io.stderr:write("watching; stop with Ctrl-C\n")

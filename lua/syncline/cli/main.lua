@@ -80,6 +80,7 @@ if arg then core.own("@" .. tostring(arg[0])) end
 ---@param arguments string[]
 ---@return integer status
 return function(arguments)
+    core.net.default_signals()
     local name = arguments[1]
     if name == nil or name == "--help" or name == "-h" or name == "help" and not arguments[2] then
         local out = name and io.stdout or io.stderr
