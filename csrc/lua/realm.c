@@ -37,11 +37,14 @@ static void realm_close(lua_State *L, void *self) {
     close_parts(realm);
 }
 
+static bool open_store(sl_lua_realm *self, const char *path, sl_status *st) {
+    sl_sqlite_options look = {.read_only = true, .snapshot = true};
+    if (strcmp(path, ":memory:") == 0) return sl_memory_open(NULL, &self->store, st);
+    return sl_sqlite_open(path, self->read_only ? &look : NULL, &self->store, st);
+}
+
 static bool open_parts(sl_lua_realm *self, const char *path, bool fast, bool local, sl_status *st) {
-    bool memory = strcmp(path, ":memory:") == 0;
-    if (!(memory ? sl_memory_open(NULL, &self->store, st)
-                 : sl_sqlite_open(path, NULL, &self->store, st)))
-        return false;
+    if (!open_store(self, path, st)) return false;
     sl_realm_options options = {.source = self->store->vtbl->source(self->store)};
     if (!sl_realm_open(&self->realm, &options, st)) return false;
     sl_client_history_options history = {
@@ -86,9 +89,28 @@ static int realm_open(lua_State *L) {
     luaL_argcheck(L, path.size > 0, 1, "option 'path': a file name or ':memory:' expected");
     luaL_argcheck(L, strlen(path.data) == path.size, 1, "option 'path' contains a zero byte");
     sl_lua_realm *self = sl_lua_push_realm(L, NULL, NULL, NULL);
+    self->read_only = sl_lua_option_bool(L, 1, "read_only", false);
     if (open_parts(self, path.data, fast, local, &st)) return 1;
     self->head.closed = true;
     realm_close(L, self);
+    return sl_lua_fail(L, &st);
+}
+
+/* realm:refresh(path) -> true, or nil, message, code (and the realm is closed): a realm that only
+ * reads looks at its file anew */
+static int realm_refresh(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_str path = sl_lua_check_str(L, 2);
+    sl_status st = SL_STATUS_INIT;
+    luaL_argcheck(L, self->read_only, 1, "a realm that only reads expected");
+    close_parts(self);
+    self->generation++;
+    if (open_parts(self, path.data, false, false, &st)) {
+        lua_pushboolean(L, 1);
+        return 1;
+    }
+    self->head.closed = true;
+    close_parts(self);
     return sl_lua_fail(L, &st);
 }
 
@@ -483,6 +505,7 @@ static int kind_of(lua_State *L) {
 }
 
 static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
+                                         {"refresh", realm_refresh},
                                          {"begin", realm_begin},
                                          {"local_only", realm_local_only},
                                          {"commit", realm_commit},

@@ -27,6 +27,7 @@ struct sl_lua_realm {
     sl_realm *realm;
     sl_client_history *history;
     uint64_t generation;
+    bool read_only;
     void *session;
     void (*detach)(sl_lua_realm *realm);
 };

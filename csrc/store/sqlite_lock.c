@@ -21,9 +21,10 @@ static bool fail_locked(const char *path, int fd, sl_status *st) {
     ssize_t size = pread(fd, pid, sizeof pid - 1, 0);
     pid[size > 0 ? size : 0] = 0;
     pid[strspn(pid, "0123456789")] = 0;
-    return sl_fail(st, SL_ERR_STORAGE, "LOCKED",
-                   "in use by process %s (lock file %s): close it there, or open read-only",
-                   pid[0] ? pid : "?", path);
+    return sl_fail(
+        st, SL_ERR_STORAGE, "LOCKED",
+        "in use by process %s (lock file %s): close it there, or open it with read_only = true",
+        pid[0] ? pid : "?", path);
 }
 
 /* True if the locked descriptor is still the file under that name: another process may have removed

@@ -199,6 +199,8 @@ static bool use_scratch(sl_sqlite_store *store, sl_status *st) {
 static bool prepare_tables(sl_sqlite_store *store, const sl_sqlite_options *options,
                            sl_status *st) {
     int version = 0;
+    /* The first read, in identify, fixes what is seen until the store is closed. */
+    if (options->snapshot && !sl_sqlite_exec(store, "BEGIN", "opening", st)) return false;
     if (!identify(store, &version, st)) return false;
     if (options->read_only) {
         if (version == SL_SQLITE_VERSION) return true;

@@ -10,6 +10,7 @@
 typedef struct sl_sqlite_options {
     const sl_alloc *alloc; /* borrowed, must outlive the store; NULL = heap. SQLite has its own */
     bool read_only;        /* look only: no lock file, begin fails with "READONLY" */
+    bool snapshot;         /* with read_only: everything is read as it is committed now */
     bool must_exist;       /* fail with "MISSING" instead of making a new file */
     uint32_t busy_ms;      /* how long to wait for somebody else's lock; 0 = 5000 */
     uint32_t cache_kib;    /* page cache; 0 = 8192 */

@@ -8,6 +8,8 @@ local positions = require("syncline.positions")
 
 local observers = {}
 
+local unpack = table.unpack or unpack -- luacheck: ignore
+
 ---@class syncline.Observer
 local Observer = {}
 Observer.__index = Observer
@@ -115,10 +117,8 @@ local function tell_commit(self)
     return changes ~= nil
 end
 
----Tells everybody what they have not heard yet. Called inside of an observer it does nothing: the round that is
----under way goes on until there is nothing more to tell.
----@param realm syncline.Realm
-function observers.deliver(realm)
+-- One round, here and now.
+local function deliver(realm)
     if realm.delivering then return end
     realm.delivering = true
     local more
@@ -129,6 +129,31 @@ function observers.deliver(realm)
         end
     until not more
     realm.delivering = nil
+end
+
+---Tells everybody what they have not heard yet. Called inside of an observer it does nothing: the round that is
+---under way goes on until there is nothing more to tell. A host that was given as `dispatch` says when.
+---@param realm syncline.Realm
+function observers.deliver(realm)
+    if not realm.dispatch then return deliver(realm) end
+    if realm.dispatched then return end
+    realm.dispatched = true
+    realm.dispatch(function()
+        realm.dispatched = nil
+        deliver(realm) -- nobody is left to tell when the realm was closed meanwhile
+    end)
+end
+
+---`fn` as the host wants it called: by `dispatch`, if there is one.
+---@param dispatch fun(fn: fun())|nil
+---@param fn function|nil
+---@return function|nil
+function observers.hosted(dispatch, fn)
+    if not dispatch or not fn then return fn end
+    return function(...)
+        local count, given = select("#", ...), { ... }
+        dispatch(function() fn(unpack(given, 1, count)) end)
+    end
 end
 
 ---After a commit or an integrated download. `replaced`: nobody knows what has changed.
@@ -186,7 +211,7 @@ function observers.of_results(realm, results, id, make, fn)
     end
     local observer = add(realm, { fn = fn, results = results, source = source, initial = true, tell = tell_results })
     source.observers[#source.observers + 1] = observer
-    observer:tell()
+    if realm.dispatch then observers.deliver(realm) else observer:tell() end
     return observer
 end
 

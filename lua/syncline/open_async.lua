@@ -3,6 +3,7 @@
 
 local check = require("syncline.check")
 local loop = require("syncline.loop")
+local observers = require("syncline.observers")
 
 ---@class syncline.OpenTask
 local Task = {}
@@ -79,7 +80,8 @@ end
 local function start(realm, options)
     local self = setmetatable({
         realm = realm, state = "running", schema = options.schema, strict_ids = options.strict_ids,
-        on_progress = options.on_progress, on_done = options.on_done,
+        on_progress = observers.hosted(options.dispatch, options.on_progress),
+        on_done = observers.hosted(options.dispatch, options.on_done),
         state_done = 0, state_total = 0, history_done = 0, history_total = 0,
     }, Task)
     local session = realm.session
@@ -111,7 +113,8 @@ end
 local open_async = {}
 
 local OPTIONS = { path = "string", schema = "table", sync = "table", fast_commits = "boolean", strict_ids = "boolean",
-    on_progress = "function", on_done = "function", timeout = "number", keep_trying = "boolean" }
+    on_progress = "function", on_done = "function", timeout = "number", keep_trying = "boolean",
+    dispatch = "function" }
 
 ---See `syncline.open_async`. `open` opens the realm with the options given to it.
 ---@param open fun(options: table): syncline.Realm|nil, string|nil, any
@@ -124,7 +127,8 @@ function open_async.run(open, options)
     local sync = {}
     for name, value in pairs(options.sync) do sync[name] = value end
     sync.state_transfer = options.path ~= nil and options.path ~= ":memory:"
-    local realm, message, code = open({ path = options.path, fast_commits = options.fast_commits, sync = sync })
+    local realm, message, code = open({ path = options.path, fast_commits = options.fast_commits, sync = sync,
+        dispatch = options.dispatch })
     if not realm then return nil, message, code end
     local task = start(realm, options)
     if options.on_done then return task end

@@ -29,7 +29,8 @@ end
 -- ---- opening ----------------------------------------------------------------------------------------
 
 local OPTIONS = { path = "string", schema = "table", sync = "table", fast_commits = "boolean", local_only = "boolean",
-    strict_ids = "boolean", timeout = "number", on_progress = "function", keep_trying = "boolean" } -- the last are open_async's
+    strict_ids = "boolean", read_only = "boolean", dispatch = "function",
+    timeout = "number", on_progress = "function", keep_trying = "boolean" } -- the last are open_async's
 local INSTEAD = { partition = "sync = { partition = ... }", user = "sync = { user = ... }", url = "sync = { url = ... }",
     in_memory = "path = \":memory:\"", file = "path = FILE", on_done = "syncline.open_async{ on_done = ... }" }
 
@@ -48,6 +49,16 @@ local function apply_schema(self, classes, strict_ids)
     return true
 end
 
+local function check_read_only(options)
+    for _, name in ipairs({ "sync", "schema", "local_only", "fast_commits" }) do
+        if options[name] then
+            check.fail("syncline.open: a realm that is read_only takes no '%s': it changes nothing, and has the schema of its file",
+                name)
+        end
+    end
+    if (options.path or ":memory:") == ":memory:" then check.fail("syncline.open: read_only needs the 'path' of a file") end
+end
+
 -- A realm around a handle of the core that was opened elsewhere.
 function Realm.adopt(handle, path)
     local self = setmetatable({ path = path, handle = handle, observers = {}, sources = {}, declared = nil }, Realm)
@@ -63,7 +74,9 @@ end
 ---`fast_commits` (commits are made durable in groups, at the latest before they are uploaded); `local_only`
 ---(the realm will never be synchronised: no history of its changes is kept, now and for ever. Without it a realm
 ---may be opened with `sync` later, and its content is uploaded then). The options of `syncline.open_async` for waiting are
----taken and mean nothing here. An unknown option is an error.
+---taken and mean nothing here. `read_only` (only look: a file that another program may have open, as it is at this moment;
+---see `realm:refresh`); `dispatch` (a function that gets a function and calls it when the host is ready, `vim.schedule` say:
+---observers and the handlers of `sync` are called through it). An unknown option is an error.
 ---@param options table
 ---@return syncline.Realm|nil realm
 ---@return string|nil message
@@ -73,8 +86,9 @@ function Realm.open(options)
     check.options("syncline.open", options, OPTIONS, INSTEAD)
     local path = options.path or ":memory:"
     if options.local_only and options.sync then check.fail("syncline.open: a realm with 'local_only' cannot have 'sync'") end
+    if options.read_only then check_read_only(options) end
     local handle, message, code = core.realm.open({
-        path = path, fast_commits = options.fast_commits, local_only = options.local_only,
+        path = path, fast_commits = options.fast_commits, local_only = options.local_only, read_only = options.read_only,
     })
     if not handle then return nil, message, code end
     if options.sync and handle:local_only() then
@@ -83,7 +97,7 @@ function Realm.open(options)
             "copy its objects into a new realm that has sync"):format(path), "local_only"
     end
     local self = Realm.adopt(handle, path)
-    self.fast_commits = options.fast_commits
+    self.fast_commits, self.dispatch, self.read_only = options.fast_commits, options.dispatch, options.read_only
     if options.schema then
         local ok, why, number
         local fine, raised = pcall(function()
@@ -133,6 +147,19 @@ end
 function Realm:replaced()
     refresh_classes(self)
     observers.notify(self, true)
+end
+
+---A realm that is read_only shows its file as it was when it was opened; from now on as it is now. Observers are told
+---what differs.
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function Realm:refresh()
+    if not self.read_only then check.fail("realm:refresh: only a realm that is read_only stands still") end
+    local ok, message, code = self.handle:refresh(self.path)
+    if not ok then return nil, message, code end
+    self:replaced()
+    return true
 end
 
 ---Closes the realm; its objects must not be used afterwards. Closing twice is harmless.
@@ -194,6 +221,7 @@ end
 ---@return any ... results of `fn`, or message and code
 function Realm:write_as(author, fn, ...)
     local handle = self.handle
+    if self.read_only then check.fail("realm:write: this realm was opened with read_only = true") end
     if handle:writing() then check.fail("realm:write: a write is open already; writes do not nest") end
     local began, message, code = handle:begin(author)
     if not began then return nil, message, code end

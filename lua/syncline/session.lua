@@ -3,6 +3,7 @@
 local check = require("syncline.check")
 local core = require("syncline.core")
 local loop = require("syncline.loop")
+local observers = require("syncline.observers")
 local reset = require("syncline.reset")
 local transact = require("syncline.transact")
 
@@ -15,6 +16,9 @@ Session.__index = Session
 ---Made by `syncline.client`.
 ---@param fields table
 function Session._new(fields)
+    for _, name in ipairs({ "on_error", "on_state", "on_connection_state", "on_log" }) do
+        fields[name] = observers.hosted(fields.realm.dispatch, fields[name])
+    end
     fields.progress_observers = {}
     fields.waits = {}
     fields.transacts = {}
@@ -220,11 +224,12 @@ end
 ---@param fn fun(progress: table)
 ---@return fun()
 function Session:observe_progress(fn)
-    local observers = self.progress_observers
-    observers[fn] = true
+    local all = self.progress_observers
+    fn = observers.hosted(self.realm.dispatch, fn)
+    all[fn] = true
     self:listen()
     return function()
-        observers[fn] = nil
+        all[fn] = nil
         self:listen()
     end
 end

@@ -3,6 +3,7 @@
 
 local check = require("syncline.check")
 local loop = require("syncline.loop")
+local observers = require("syncline.observers")
 
 local transact = {}
 
@@ -154,6 +155,7 @@ end
 ---@param options table|nil
 function transact.start(realm, fn, on_done, options)
     check.argument("realm:transact_async, the function that hears of the outcome", on_done, "function")
+    on_done = observers.hosted(realm.dispatch, on_done)
     start(realm, fn, function(ok, message, code)
         if code ~= transact.RAISED then return on_done(ok, message, code) end
         on_done(nil, tostring(message), "error")

@@ -223,7 +223,7 @@ describe("open_async", function()
         assert.is_string(message)
         assert.is_not_nil(code)
         local url = server:url()
-        local wanted = options("c", { timeout = 0.3 })
+        local wanted = options("c", { timeout = 0.3, keep_trying = true })
         stop()
         wanted.sync.url = url
         realm, message, code = syncline.open_async(wanted)
