@@ -16,7 +16,7 @@ Session.__index = Session
 ---Made by `syncline.client`.
 ---@param fields table
 function Session._new(fields)
-    for _, name in ipairs({ "on_error", "on_state", "on_connection_state", "on_log" }) do
+    for _, name in ipairs({ "on_error", "on_discard", "on_state", "on_connection_state", "on_log" }) do
         fields[name] = observers.hosted(fields.realm.dispatch, fields[name])
     end
     fields.progress_observers = {}

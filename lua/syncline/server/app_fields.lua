@@ -16,7 +16,7 @@ local EMAIL = {
 
 local JWT = {
     keys = "table", jwks_file = "string", jwks_url = "string", audience = "string|table", issuer = "string",
-    metadata = "table", ca_file = "string", tls_min = "string", allow_private = "boolean",
+    metadata = "table", identity = "string", ca_file = "string", tls_min = "string", allow_private = "boolean",
 }
 
 local API_KEY = { max_keys = "number" }
