@@ -31,8 +31,8 @@ export function tokens(server, users) {
   const text = `
     local config = require("syncline.server.config")
     local Server = require("syncline.server")
-    local key = assert(config.keys({ storage = ${JSON.stringify(path.join(server.dir, "data"))} }))
-    for user in ("${users.join(" ")}"):gmatch("%S+") do print(Server.mint(key, "interop-app", user, 86400)) end`;
+    local keys = assert(config.keys({ storage = ${JSON.stringify(path.join(server.dir, "data"))} }, false))
+    for user in ("${users.join(" ")}"):gmatch("%S+") do print(Server.mint(keys.signing, "interop-app", user, 86400)) end`;
   return runLua(text).split("\n");
 }
 

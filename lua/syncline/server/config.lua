@@ -47,7 +47,7 @@ local FIELDS = {
     token_leeway = { "number", 30 },
 }
 
-local TLS_FIELDS = { cert = "string", key = "string", min = "string" }
+local TLS_FIELDS = { host = "string", cert = "string", key = "string", min = "string" }
 local KEY_FIELDS = { alg = "string", kid = "string", secret = "string", pem = "string", jwk = "string", pem_file = "string" }
 
 -- Seconds, at least one; false stays: it switches off.
