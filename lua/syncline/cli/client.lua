@@ -34,6 +34,11 @@ local function read_config(given)
     return config
 end
 
+local function text_of(problem)
+    local advice = problem.advice
+    return advice and advice ~= "" and ("%s; %s"):format(problem.message, advice) or problem.message
+end
+
 local function load_script(script)
     if type(script) == "function" or script == nil then return script end
     local chunk, message = loadfile(script)
@@ -114,12 +119,12 @@ return {
         local timeout = config.timeout or 60
         local ok, realm, message = pcall(open_realm, config, timeout)
         if not ok then common.fail("%s", tostring(realm)) end
-        if not realm then common.fail("%s", failure and failure.message or message) end
+        if not realm then common.fail("%s", failure and text_of(failure) or message) end
         local session = realm:sync_session()
         local function expect(done, why)
             if done then return end
             realm:close()
-            common.fail("%s", failure and failure.message or why)
+            common.fail("%s", failure and text_of(failure) or why)
         end
         local patience = { keep_trying = config.keep_trying }
         expect(session:wait_for_download(timeout, patience))

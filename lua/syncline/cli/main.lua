@@ -98,8 +98,8 @@ return function(arguments)
         local names = {}
         for _, command in ipairs(COMMANDS) do names[command[1]] = true end
         local nearest = core.nearest(name, names)
-        complain(("there is no command '%s'%s; 'syncline --help' lists them"):format(name,
-            nearest and ("; did you mean '%s'?"):format(nearest) or ""))
+        complain(("there is no command '%s'%s 'syncline --help' lists them"):format(name,
+            nearest and ("; did you mean '%s'?"):format(nearest) or ";"))
         return 2
     end
     return run(require("syncline.cli." .. name), rest)
