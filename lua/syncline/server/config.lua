@@ -92,7 +92,7 @@ function config.check(given)
         check.fail("server: option 'max_message': a number of bytes from 65536 to 268435456 expected, got %s", tostring(size))
     end
     local ranges, message = addresses.ranges(out.trusted_proxies or {})
-    if not ranges then error("server: option 'trusted_proxies': " .. message, 0) end
+    if not ranges then check.fail("server: option 'trusted_proxies': %s", message) end
     out.trusted_proxies = ranges
     return out
 end
