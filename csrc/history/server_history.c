@@ -1,6 +1,6 @@
 #include "history/server_history_private.h"
 
-enum { DEFAULT_CACHE = 8 * 1024 * 1024, DEFAULT_MERGE_STEPS = 100000000 };
+enum { DEFAULT_CACHE = 8 * 1024 * 1024, DEFAULT_MERGE_STEPS = 100000000, DEFAULT_CLASSES = 2000 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -63,6 +63,7 @@ sl_server_history *sl_server_history_open(sl_store *store, sl_realm *realm,
     h->env = options->env;
     h->keep_originals = options->keep_originals;
     h->max_merge_steps = options->max_merge_steps ? options->max_merge_steps : DEFAULT_MERGE_STEPS;
+    h->max_classes = options->max_classes ? options->max_classes : DEFAULT_CLASSES;
     h->store = store;
     h->realm = realm;
     sl_entry_cache_init(&h->cache, h->alloc,

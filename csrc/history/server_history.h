@@ -32,6 +32,9 @@ typedef struct sl_server_history_options {
     /* Steps (sl_merge_options) that the merges of one upload may take; 0 = 100 million, some tenths
      * of a second. Beyond them the client is told 222 and comes back on a fresh copy. */
     uint64_t max_merge_steps;
+    /* Classes that clients may bring a file to; 0 = 2,000. Making a table costs a store time in
+     * proportion to the tables there are. */
+    uint32_t max_classes;
 } sl_server_history_options;
 
 /* Opens the history of `store` and `realm` (both borrowed, must outlive it; the realm was opened

@@ -42,6 +42,7 @@ struct sl_server_history {
     sl_realm *realm;
     bool keep_originals;
     uint64_t max_merge_steps;
+    uint32_t max_classes;
     bool in_unit, recording;
     bool unsynced; /* the last commit was not durable */
     sl_server_numbers now, unit;
@@ -68,6 +69,10 @@ bool sl_server_history_scan_full(void *ctx, uint64_t after, uint64_t last, sl_en
 /* A failure of changeset, transform or realm as one of this room: the client is to blame for what
  * does not parse, merge or apply (code 212 or 225), or takes too long to merge (222). False. */
 bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t client_version);
+/* Whether a changeset of a client that was just applied to a file of `before` classes leaves no
+ * more than there may be; else it is to blame (code 225). */
+bool sl_server_history_allows_classes(const sl_server_history *history, uint32_t before,
+                                      uint64_t client_version, sl_status *st);
 /* Notes that the file holds data of `cs`'s feature level, and that *level_of_author reads it. */
 bool sl_server_history_note_level(sl_server_history *history, const sl_changeset *cs,
                                   uint64_t *level_of_author, sl_status *st);

@@ -48,6 +48,16 @@ bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t cli
                         (unsigned long long)client_version, inner->message);
 }
 
+bool sl_server_history_allows_classes(const sl_server_history *h, uint32_t before,
+                                      uint64_t client_version, sl_status *st) {
+    uint32_t count = sl_realm_schema(h->realm)->count;
+    if (count <= before || count <= h->max_classes) return true;
+    return sl_fail_code(st, SL_ERR_SESSION, 225,
+                        "changeset of client version %llu: the server takes %lu classes in a realm "
+                        "at most",
+                        (unsigned long long)client_version, (unsigned long)h->max_classes);
+}
+
 bool sl_server_history_note_level(sl_server_history *h, const sl_changeset *cs,
                                   uint64_t *level_of_author, sl_status *st) {
     int level;
@@ -140,8 +150,11 @@ static bool append_one(integration *in, size_t i, sl_status *st) {
     const sl_upload_entry *from = in->batch[i].entry;
     sl_status inner = SL_STATUS_INIT;
     sl_str bytes;
+    uint32_t classes = sl_realm_schema(in->history->realm)->count;
     if (!sl_realm_apply(in->history->realm, &in->batch[i].changeset, &inner))
         return sl_server_history_blame(st, &inner, from->client_version);
+    if (!sl_server_history_allows_classes(in->history, classes, from->client_version, st))
+        return false;
     if (!final_bytes(in, i, &bytes, st)) return false;
     bool same = sl_str_eq(bytes, from->changeset);
     sl_history_entry entry = {.peer_version = from->client_version,

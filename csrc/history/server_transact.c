@@ -115,8 +115,10 @@ static bool integrate(sl_server_history *h, const sl_server_transact *request,
     if (!sl_server_history_now(h, &entry.origin_timestamp, st) ||
         !note_author_level(h, request->ident, cs, st))
         return false;
+    uint32_t classes = sl_realm_schema(h->realm)->count;
     if (!sl_realm_apply(h->realm, cs, &inner))
         return sl_server_history_blame(st, &inner, request->client_version);
+    if (!sl_server_history_allows_classes(h, classes, request->client_version, st)) return false;
     if (!sl_server_history_append(h, &entry, cs, st)) return false;
     verdict->version = verdict->seen = entry.version;
     verdict->salt = entry.salt;

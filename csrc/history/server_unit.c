@@ -2,6 +2,9 @@
 #include "history/server_history_private.h"
 #include "realm/record.h"
 
+/* Objects that stay in memory between units: a large upload leaves no more than that behind. */
+enum { KEPT_OBJECTS = 10000 };
+
 static void forget_unit(sl_server_history *h) {
     h->in_unit = false;
     h->recording = false;
@@ -115,6 +118,7 @@ bool sl_server_history_commit(sl_server_history *h, uint64_t *added, sl_status *
     }
     h->unsynced = !durable;
     sl_realm_commit(h->realm);
+    sl_realm_trim(h->realm, KEPT_OBJECTS);
     if (added) *added = h->unit.version - h->now.version;
     h->now = h->unit;
     h->indirect_before = h->indirect_count;

@@ -89,10 +89,10 @@ static bool open_file(sl_lua_server_file *self, const char *path,
 }
 
 /* server.file{path = file or ":memory:", keep_originals = false, cache_bytes, max_backlog,
- * max_merge_steps, min_state, state_age (bytes of history), client_ttl (seconds, 0 = never),
- * compact_interval (seconds, 0 = one hour, -1 = only when asked for), on_work = function(file),
- * on_commit = function(file, version), on_state = function(file) (without it no states are made),
- * on_trouble = function(file, message, code)} -> file, or nil, message, code */
+ * max_merge_steps, max_classes, min_state, state_age (bytes of history), client_ttl (seconds, 0 =
+ * never), compact_interval (seconds, 0 = one hour, -1 = only when asked for), on_work =
+ * function(file), on_commit = function(file, version), on_state = function(file) (without it no
+ * states are made), on_trouble = function(file, message, code)} -> file, or nil, message, code */
 static int server_file(lua_State *L) {
     static const char *const names[] = {"on_work", "on_commit", "on_state", "on_trouble", NULL};
     sl_status st = SL_STATUS_INIT;
@@ -106,6 +106,7 @@ static int server_file(lua_State *L) {
         .cache_bytes = (size_t)sl_lua_option_int(L, 1, "cache_bytes", 0, INT32_MAX, 0),
         .max_backlog = (uint64_t)sl_lua_option_int(L, 1, "max_backlog", 0, INT64_MAX, 0),
         .max_merge_steps = (uint64_t)sl_lua_option_int(L, 1, "max_merge_steps", 0, INT64_MAX, 0),
+        .max_classes = (uint32_t)sl_lua_option_int(L, 1, "max_classes", 0, INT32_MAX, 0),
         .client_ttl = sl_lua_option_int(L, 1, "client_ttl", 0, INT32_MAX, 0),
         .compact_interval = sl_lua_option_int(L, 1, "compact_interval", -1, INT32_MAX, 0),
         .on_work = on_work,

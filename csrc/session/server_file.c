@@ -10,7 +10,8 @@ static bool open_parts(sl_server_file *file, sl_store *store, const sl_server_fi
                                                  .env = options->env,
                                                  .cache_bytes = options->cache_bytes,
                                                  .keep_originals = options->keep_originals,
-                                                 .max_merge_steps = options->max_merge_steps};
+                                                 .max_merge_steps = options->max_merge_steps,
+                                                 .max_classes = options->max_classes};
     if (!sl_realm_open(&file->realm, &realm_options, st)) return false;
     file->history = sl_server_history_open(store, file->realm, &history_options, st);
     file->store = store;

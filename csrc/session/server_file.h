@@ -17,6 +17,7 @@ typedef struct sl_server_file_options {
     size_t cache_bytes;    /* sl_server_history_options */
     bool keep_originals;
     uint64_t max_merge_steps;
+    uint32_t max_classes;
     uint64_t max_backlog; /* bytes of uploads that may wait; 0 = 1 GiB. Above it: error 100 */
     size_t
         unit_bytes; /* of changesets in one unit, and always at least one changeset; 0 = 131,072 */

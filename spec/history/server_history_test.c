@@ -12,7 +12,7 @@
 #include "history/adopt_ident.h"
 #include "history/cursor.h"
 #include "history/entry_cache.h"
-#include "history/server_history.h"
+#include "history/server_history_private.h"
 #include "notation.h"
 
 #define SCHEMA "table P(_id:int); column P.x:int; column P.l:int[]; create P1; P1.x = 1"
@@ -367,6 +367,44 @@ static void the_cache_forgets_the_oldest_first(void **state) {
     sl_entry_cache_free(&cache);
 }
 
+static void classes_have_a_limit(void **state) {
+    (void)state;
+    server s;
+    sl_status st = SL_STATUS_INIT;
+    start(&s, false);
+    commit_one(&s, 2, 2, 0, SCHEMA);
+    s.history->max_classes = 2;
+    commit_one(&s, 2, 3, 0, "table Q(_id:int)");
+    assert_true(sl_server_history_begin(s.history, &st));
+    assert_false(put(&s, 2, 4, 0, "table R(_id:int)", &st));
+    assert_int_equal(st.cls, SL_ERR_SESSION);
+    assert_int_equal(st.code, 225);
+    sl_server_history_rollback(s.history);
+    /* Who says again what is there, or adds objects, is not held up by a file that has too many. */
+    s.history->max_classes = 1;
+    commit_one(&s, 2, 4, 0, "table Q(_id:int); create Q1");
+    stop(&s);
+}
+
+static void merges_have_a_limit(void **state) {
+    (void)state;
+    server s;
+    sl_status st = SL_STATUS_INIT;
+    start(&s, false);
+    commit_one(&s, 2, 2, 0, SCHEMA);
+    commit_one(&s, 2, 3, 0, "P1.x = 1; P1.x = 2");
+    s.history->max_merge_steps = 2;
+    assert_true(sl_server_history_begin(s.history, &st));
+    assert_false(put(&s, 3, 2, 1, "P1.x = 3; P1.x = 4", &st));
+    assert_int_equal(st.cls, SL_ERR_SESSION);
+    assert_int_equal(st.code, 222);
+    sl_server_history_rollback(s.history);
+    assert_true(sl_server_history_begin(s.history, &st));
+    if (!put(&s, 3, 2, 2, "P1.x = 3; P1.x = 4", &st)) fail_msg("%s", st.message);
+    sl_server_history_rollback(s.history);
+    stop(&s);
+}
+
 static void a_reopened_history_knows_everything(void **state) {
     (void)state;
     server s;
@@ -419,6 +457,8 @@ int main(void) {
         cmocka_unit_test(keyless_objects_get_their_author),
         cmocka_unit_test(scans_are_the_same_with_and_without_the_cache),
         cmocka_unit_test(the_cache_forgets_the_oldest_first),
+        cmocka_unit_test(classes_have_a_limit),
+        cmocka_unit_test(merges_have_a_limit),
         cmocka_unit_test(a_reopened_history_knows_everything),
         cmocka_unit_test(calls_in_the_wrong_order_are_refused),
     };

@@ -33,6 +33,7 @@ local FIELDS = {
     max_backlog = { "number", nil },
     max_merge_steps = { "number", nil },
     max_message = { "number", 17825792 },
+    max_classes = { "number", nil },
     max_download = { "number", 1048576 },
     state_transfer = { "boolean", true },
     state_min_bytes = { "number", nil },

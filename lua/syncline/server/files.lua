@@ -14,13 +14,14 @@ files.__index = files
 local LINGER, SLICE, CARE_PAUSE = 60, 0.005, 0.003
 
 ---@param options { directory: string, loop: userdata, log: function, keep_originals: boolean|nil,
----max_backlog: integer|nil, max_merge_steps: integer|nil, state_transfer: boolean|nil,
+---max_backlog: integer|nil, max_merge_steps: integer|nil, max_classes: integer|nil, state_transfer: boolean|nil,
 ---state_min_bytes: integer|nil, state_age_bytes: integer|nil,
 ---client_ttl: integer|false|nil, compact_interval: integer|false|nil }
 function files.new(options)
     return setmetatable({
         directory = options.directory, loop = options.loop, log = options.log, keep_originals = options.keep_originals,
         max_backlog = options.max_backlog, max_merge_steps = options.max_merge_steps,
+        max_classes = options.max_classes,
         open_files = {}, waiting = {}, making = {}, caring = {},
         longest = { seconds = 0 },
         client_ttl = options.client_ttl or nil,
@@ -234,6 +235,7 @@ function files:open(app_id, partition)
     local file, message, code = core.server.file({
         path = path, keep_originals = self.keep_originals,
         max_backlog = self.max_backlog, max_merge_steps = self.max_merge_steps,
+        max_classes = self.max_classes,
         min_state = self.state_min_bytes, state_age = self.state_age_bytes,
         client_ttl = self.client_ttl, compact_interval = self.compact_interval,
         on_work = function() on_work(self, entry) end,
