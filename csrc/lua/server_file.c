@@ -6,6 +6,10 @@
 #include "store/memory_store.h"
 #include "store/sqlite_store.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 static void file_close(lua_State *L, void *self) {
     sl_lua_server_file *file = self;
     lua_State *before = file->part.room ? sl_lua_server_enter(L, &file->part) : NULL;
@@ -124,13 +128,27 @@ static int server_file(lua_State *L) {
 
 /* ---- work ------------------------------------------------------------------------------------ */
 
+/* After uploads of this many bytes the heap gives back to the system what it holds for nobody. */
+enum { LARGE_UNIT = 1 << 20 };
+
+static void give_back(uint64_t uploads) {
+#ifdef __GLIBC__
+    if (uploads >= LARGE_UNIT) malloc_trim(0);
+#else
+    (void)uploads;
+#endif
+}
+
 /* file:work() -> true, or nil, message, code: does what waits as one durable transaction; call it
  * when file:rest() says so, but not inside on_work. After a failure the work still waits. */
 static int file_work(lua_State *L) {
     sl_lua_server_file *self = check_file(L);
     sl_status st = SL_STATUS_INIT;
     lua_State *before = sl_lua_server_enter(L, &self->part);
+    uint64_t waiting = sl_server_file_backlog(self->file);
     bool ok = sl_server_file_work(self->file, &st);
+    uint64_t left = sl_server_file_backlog(self->file);
+    if (left < waiting) give_back(waiting - left);
     sl_lua_server_leave(&self->part, before);
     if (!ok) return sl_lua_fail(L, &st);
     lua_pushboolean(L, 1);
