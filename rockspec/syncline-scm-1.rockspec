@@ -77,6 +77,7 @@ build = {
     ["syncline.loop.luv"] = "lua/syncline/loop/luv.lua",
     ["syncline.observers"] = "lua/syncline/observers.lua",
     ["syncline.open_async"] = "lua/syncline/open_async.lua",
+    ["syncline.partition"] = "lua/syncline/partition.lua",
     ["syncline.positions"] = "lua/syncline/positions.lua",
     ["syncline.protocol"] = "lua/syncline/protocol.lua",
     ["syncline.realm"] = "lua/syncline/realm.lua",

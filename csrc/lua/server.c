@@ -277,6 +277,7 @@ static void read_limits(lua_State *L, sl_server_connection_options *o) {
     o->max_inflated = (uint64_t)sl_lua_option_int(L, 1, "max_inflated", 0, SL_MAX_INFLATED, 0);
     o->max_download = (size_t)sl_lua_option_int(L, 1, "max_download", 0, INT32_MAX, 0);
     o->max_sessions = (size_t)sl_lua_option_int(L, 1, "max_sessions", 0, 1000000, 0);
+    o->max_partition = (size_t)sl_lua_option_int(L, 1, "max_partition", 0, INT32_MAX, 0);
     o->idle_ms = option_ms(L, "idle");
     o->soft_close_ms = option_ms(L, "soft_close");
 }
@@ -284,7 +285,8 @@ static void read_limits(lua_State *L, sl_server_connection_options *o) {
 /* server.connection{version, flx, mismatch = false, authenticated = true, users = false, user = "",
  * co_id = "", open = function(request) -> file, "read"|"write"|"none" (or nil, message, code),
  * wake = function(connection), token = function(token, user) -> user or nil, trouble =
- * function(message, code, class), max_message, max_inflated, max_download, max_sessions, idle,
+ * function(message, code, class), max_message, max_inflated, max_download, max_sessions,
+ * max_partition, idle,
  * soft_close} -> connection, or nil, message, code. `request` is {session, kind, partition, path,
  * user}. Callbacks must not call methods of the connection or of a file; note what is to be done.
  */

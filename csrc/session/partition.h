@@ -15,6 +15,9 @@ typedef enum sl_partition_kind {
     SL_PARTITION_PATH /* legacy server path */
 } sl_partition_kind;
 
+/* Octets of a partition as sent, if nothing else is said. */
+enum { SL_MAX_PARTITION = 1024 };
+
 /* Appends the canonical form of `path` (the first body part of BIND) to `out`: two spellings of the
  * same value give the same octets, different values never do. A text partition is a JSON string, a
  * number {"$numberLong":"n"}, an object id {"$oid":"..."}, a UUID {"$binary":{...}}, null is null;

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { IDLE_MS = 30 * 60 * 1000, SOFT_CLOSE_MS = 30 * 1000 };
+enum { IDLE_MS = 10 * 60 * 1000, SOFT_CLOSE_MS = 30 * 1000 };
 
 static int64_t now_ms(const sl_server_connection *c) {
     return c->options.env->mono_ms(c->options.env->ctx);
@@ -28,6 +28,7 @@ static void apply_defaults(sl_server_connection_options *o) {
     if (!o->max_inflated) o->max_inflated = SL_MAX_INFLATED;
     if (!o->max_download) o->max_download = SL_MAX_DOWNLOAD_BODY;
     if (!o->max_sessions) o->max_sessions = SL_MAX_SESSIONS;
+    if (!o->max_partition) o->max_partition = SL_MAX_PARTITION;
     if (!o->idle_ms) o->idle_ms = IDLE_MS;
     if (!o->soft_close_ms) o->soft_close_ms = SOFT_CLOSE_MS;
 }

@@ -75,7 +75,8 @@ typedef struct sl_server_connection_options {
     uint64_t max_inflated; /* SL_MAX_INFLATED */
     size_t max_download;   /* SL_MAX_DOWNLOAD_BODY: entries in one DOWNLOAD */
     size_t max_sessions;   /* SL_MAX_SESSIONS; above: error 100 */
-    int64_t idle_ms;       /* 1 800 000: silence after which the client is taken for dead */
+    size_t max_partition;  /* SL_MAX_PARTITION octets as sent; above: error 204 */
+    int64_t idle_ms;       /* 600 000: silence after which the client is taken for dead */
     int64_t soft_close_ms; /* 30 000: after a connection-level error */
 } sl_server_connection_options;
 

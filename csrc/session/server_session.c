@@ -163,6 +163,10 @@ static bool open_file(sl_server_session *session, const sl_msg_bind *bind, sl_bu
     sl_server_connection *c = session->connection;
     sl_bind_request request = {
         .session = session->number, .path = bind->path, .user = c->options.user};
+    if (bind->path.size > c->options.max_partition)
+        return sl_fail_code(st, SL_ERR_SESSION, 204,
+                            "illegal partition: it has %u octets, the server takes at most %zu",
+                            bind->path.size, c->options.max_partition);
     if (!sl_partition_canonical(bind->path, name, &request.kind, st)) return false;
     request.partition = sl_str_of(name->data, name->size);
     if (!c->options.host->open(c->options.ctx, &request, &session->file, &session->access, st))

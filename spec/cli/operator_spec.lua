@@ -125,6 +125,14 @@ describe("syncline app, user and permissions", function()
             assert.equal(expected, status, arguments)
             assert.matches(text, problem, 1, true)
         end
+        for _, command in ipairs({ "token", "app list", "user list --app default", "compact",
+            "permissions explain --app default --user u --partition p" }) do
+            fails(1, command, "there is no server storage in")
+            assert.is_nil(io.open(folder .. "/server/keys/signing.key"), command)
+        end
+        assert.equal(0, (run("app create notes --email")))
+        fails(1, "app create bad --permissions '[{\"partition\":\"%user.x\",\"access\":\"read\"}]'", "'%user.x' is unknown")
+        fails(1, "permissions explain --app notes --user u --partition '{x'", "Extended JSON")
         fails(2, "app", "one of create, list, show expected")
         fails(2, "app destroy x", "got 'destroy'")
         fails(2, "app create", "the id of the app")
@@ -135,7 +143,7 @@ describe("syncline app, user and permissions", function()
         fails(2, "permissions explain --app x --user y", "--partition is missing")
         fails(1, "app show nothing", "there is no app 'nothing'")
         fails(1, "user list --app nothing", "there is no app 'nothing'")
-        fails(1, "user delete --app default nobody", "there is no user 'nobody'")
+        fails(1, "user delete --app notes nobody", "there is no user 'nobody'")
         for _, command in ipairs({ "app", "user", "permissions" }) do
             local status, out = process.syncline(command .. " --help")
             assert.equal(0, status)

@@ -44,7 +44,7 @@ function actions.create(given)
     local definition = definition_of(given)
     return operator.with(given, function(target)
         operator.print(given, operator.must(target:create_app(id, definition)), show)
-    end)
+    end, true)
 end
 
 function actions.list(given)

@@ -2,6 +2,8 @@
 
 local check = require("syncline.check")
 local common = require("syncline.cli.common")
+local core = require("syncline.core")
+local partitions = require("syncline.partition")
 local syncline = require("syncline")
 
 local FIELDS = { path = "string", schema = "table", sync = "table", script = "string|function", watch = "boolean",
@@ -10,6 +12,14 @@ local FIELDS = { path = "string", schema = "table", sync = "table", script = "st
 local function token_of(given)
     if given.token and given.token_file then common.misuse("either --token or --token-file") end
     return given.token_file and common.read_secret("token-file", given.token_file) or given.token
+end
+
+-- The value that the option names; says which one, since "42" and 42 are different realms.
+local function read_partition(text)
+    local read, canonical, meaning = partitions.read(text)
+    if not read then common.misuse("--%s", canonical) end
+    io.stderr:write("partition: ", meaning, "\n")
+    return core.ejson.decode(canonical)
 end
 
 local function read_config(given)
@@ -23,7 +33,8 @@ local function read_config(given)
     for _, name in ipairs({ "async_open", "keep_trying" }) do
         if given[name] then config[name] = true end
     end
-    for option, name in pairs({ url = "url", app = "app_id", partition = "partition", ca_file = "ca_file" }) do
+    if given.partition then config.sync.partition = read_partition(given.partition) end
+    for option, name in pairs({ url = "url", app = "app_id", ca_file = "ca_file" }) do
         if given[option] then config.sync[name] = given[option] end
     end
     config.sync.token = token_of(given) or config.sync.token
@@ -96,7 +107,7 @@ return {
         { name = "path", value = "REALM", help = "the realm file" },
         { name = "url", value = "URL", help = "the server, wss://host:port" },
         { name = "app", value = "ID", help = "id of the app (default: default)" },
-        { name = "partition", value = "TEXT", help = "partition value" },
+        { name = "partition", value = "EJSON", help = partitions.HELP },
         { name = "token-file", value = "FILE", help = "file with the access token ('syncline token' makes one), '-': standard input" },
         { name = "token", value = "TOKEN", help = "the token itself, which every user of the machine can see then" },
         { name = "ca-file", value = "FILE", help = "certificates to trust (PEM)" },

@@ -26,9 +26,18 @@ function operator.storage(given)
     return given.storage or config.storage or "syncline-data", config
 end
 
----Runs `action(target)` on the apps of the server.
-function operator.with(given, action)
+---The storage folder of a server that has run, or in which an app was made; ends the command if there is
+---none: a mistyped name must not become a new server.
+function operator.existing(storage)
+    if disk.exists(storage .. "/keys/signing.key") then return end
+    common.fail("there is no server storage in '%s': name the folder with --storage, or start the server ('syncline serve') once",
+        storage)
+end
+
+---Runs `action(target)` on the apps of the server. `creates`: its storage folder may be made.
+function operator.with(given, action, creates)
     local storage, config = operator.storage(given)
+    if not creates then operator.existing(storage) end
     local ok, target, message = pcall(admin.open, storage, config)
     if not ok then common.fail("%s", tostring(target)) end
     if not target then common.fail("%s", message) end

@@ -1,6 +1,7 @@
 -- syncline permissions: what a user may do with a partition, and which rule says so.
 
 local operator = require("syncline.cli.operator")
+local partitions = require("syncline.partition")
 
 local actions = {}
 
@@ -23,7 +24,7 @@ return {
     options = operator.options({
         { name = "app", value = "ID", help = "id of the app" },
         { name = "user", value = "ID", help = "id of the user" },
-        { name = "partition", value = "EJSON", help = "value of the partition: '\"text\"', 42, null, '{\"$oid\":\"...\"}'" },
+        { name = "partition", value = "EJSON", help = partitions.HELP },
     }),
     run = function(given) return operator.dispatch("permissions", actions, given) end,
 }

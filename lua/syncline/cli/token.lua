@@ -4,6 +4,7 @@ local auth = require("syncline.auth")
 local common = require("syncline.cli.common")
 local config = require("syncline.server.config")
 local duration = require("syncline.duration")
+local operator = require("syncline.cli.operator")
 local Server = require("syncline.server")
 
 local function seconds(text)
@@ -30,6 +31,7 @@ return {
         if given.storage then server.storage = given.storage end
         local ok, checked = pcall(config.check, server)
         if not ok then common.fail("%s", checked) end
+        operator.existing(checked.storage)
         local keys, message = config.keys(checked, false)
         if not keys then common.fail("%s", message) end
         print(Server.mint(keys.signing, given.app or "default", given.user or auth.hex(auth.random(12)), lifetime))

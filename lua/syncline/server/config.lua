@@ -30,6 +30,7 @@ local FIELDS = {
     max_connections = { "number", nil },
     max_per_address = { "number", nil },
     max_sessions = { "number", nil },
+    max_partition = { "number", nil },
     max_backlog = { "number", nil },
     max_merge_steps = { "number", nil },
     max_message = { "number", 17825792 },

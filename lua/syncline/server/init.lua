@@ -13,15 +13,13 @@ local loops = require("syncline.loop")
 local Peer = require("syncline.server.peer")
 local operations = require("syncline.server.operations")
 local passwords = require("syncline.services.passwords")
+local partitions = require("syncline.partition")
 local services = require("syncline.services")
 local stored_apps = require("syncline.server.stored_apps")
 
 ---@class syncline.Server
 local Server = {}
 Server.__index = Server
-
--- Names of the core's kinds of partitions in rules of permissions.
-local KINDS = { text = "string", int = "int", oid = "objectid", uuid = "uuid", null = "null", path = "string" }
 
 -- ---- requests ---------------------------------------------------------------------------------------
 
@@ -61,18 +59,14 @@ local function standing_user(self, request)
 end
 
 local function is_sync_path(path)
-    return path:match("^/+api/client/v2%.0/app/[%w_-]+/realm%-sync$") or path:match("^/+realm%-sync")
+    path = path:gsub("^/+", "/")
+    return path == "/realm-sync" or path:sub(1, 12) == "/realm-sync/"
+        or path:match("^/api/client/v2%.0/app/[%w_-]+/realm%-sync$") ~= nil
 end
 
 -- The file for a partition, and what the user may do with it.
 local function open_partition(self, session, request)
-    local value = request.kind ~= "null" and request.partition or nil
-    if request.kind == "text" then
-        value = core.json.decode(request.partition)
-    elseif request.kind ~= "path" and value then
-        value = value:match("\"%$%a+\":\"([^\"]*)\"") or value
-    end
-    local partition = { kind = KINDS[request.kind], value = value }
+    local partition = partitions.of(request.partition, request.kind)
     local access, why = session.app:access(session.user, partition)
     if access == "none" then
         self.log("notice", "access refused", { user = session.user.id, partition = request.partition, reason = why })
@@ -135,7 +129,8 @@ local function begin_sync(self, request, session, chosen)
     peer, message = Peer.new({
         loop = self.loop, log = self.log, version = chosen.version, flx = chosen.flx, mismatch = chosen.mismatch,
         user = session.user.id, session_id = session.claims.sid, co_id = ("%x"):format(self.next_id),
-        max_sessions = self.config.max_sessions, max_download = self.config.max_download, idle = self.config.idle_timeout,
+        max_sessions = self.config.max_sessions, max_partition = self.config.max_partition,
+        max_download = self.config.max_download, idle = self.config.idle_timeout,
         first_timeout = self.config.first_timeout, max_message = self.config.max_message,
         open = function(bind) return open_partition(self, session, bind) end,
         token = function(token) return refresh(self, peer, session, token) end,

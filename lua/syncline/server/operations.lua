@@ -3,6 +3,7 @@
 local core = require("syncline.core")
 local directory = require("syncline.services.directory")
 local duration = require("syncline.duration")
+local partitions = require("syncline.partition")
 local permissions = require("syncline.services.permissions")
 local realms = require("syncline.server.realms")
 local stored_apps = require("syncline.server.stored_apps")
@@ -387,36 +388,11 @@ function operations:delete_user(app_id, id)
     return true
 end
 
-local WRAPPED = { ["$oid"] = "objectid", ["$uuid"] = "uuid", ["$numberInt"] = "int", ["$numberLong"] = "int" }
-
----A partition value in Extended JSON as rules see it.
----@param text string
----@return syncline.services.Partition?
----@return string? message
-function operations.partition(text)
-    local ok, value = pcall(json.decode, text)
-    local kind = ok and type(value)
-    if kind == "string" then
-        return { kind = "string", value = value }
-    elseif ok and value == core.null then
-        return { kind = "null" }
-    elseif kind == "number" and value % 1 == 0 then
-        return { kind = "int", value = text:match("^%s*(%-?%d+)%s*$") or ("%d"):format(value) }
-    elseif kind == "table" then
-        local name, inner = next(value)
-        if WRAPPED[name] and type(inner) == "string" then
-            return { kind = WRAPPED[name], value = inner }
-        end
-    end
-    return nil, ("partition '%s': Extended JSON expected, as \"text\" (with its quotes), 42, null or {\"$oid\":\"...\"}")
-        :format(text)
-end
-
 ---What a user may do with a partition, and which rule says so. A user id without an account is taken
 ---for one from `syncline token` or an issuer's standing token.
 ---@param app_id string
 ---@param user_id string
----@param partition_text string Extended JSON
+---@param partition_text string Extended JSON, or a text that is no JSON
 ---@return { access: string, lines: string[], known: boolean }?
 ---@return string? message
 ---@return string? code
@@ -428,14 +404,14 @@ function operations:explain(app_id, user_id, partition_text)
     if type(user_id) ~= "string" or type(partition_text) ~= "string" then
         return nil, "a user id and a partition are needed", "invalid"
     end
-    local partition
-    partition, message = operations.partition(partition_text)
+    local partition, canonical, meaning = partitions.read(partition_text)
     if not partition then
-        return nil, message, "invalid"
+        return nil, canonical, "invalid"
     end
     local user = app.directory:user(user_id)
     local asked = user or { id = user_id, data = {}, custom_data = {}, identities = {} }
     local lines = permissions.explain(app.permissions, asked, partition)
+    table.insert(lines, 1, "partition: " .. meaning)
     return { access = (app:access(asked, partition)), lines = json.array(lines), known = user ~= nil,
         disabled = user and user.disabled or false }
 end

@@ -20,7 +20,8 @@ function Peer.new(options)
     self.core, message, code = core.server.connection({
         version = options.version, flx = options.flx, mismatch = options.mismatch, authenticated = options.authenticated,
         users = true, user = options.user, co_id = options.co_id, open = options.open, token = options.token,
-        max_sessions = options.max_sessions, max_download = options.max_download, max_message = options.max_message,
+        max_sessions = options.max_sessions, max_partition = options.max_partition, max_download = options.max_download,
+        max_message = options.max_message,
         idle = options.idle,
         trouble = function(text, number, class)
             self.log(class == "storage" and "error" or "notice", "trouble with a client", { reason = text, code = number,

@@ -223,11 +223,16 @@ local ROUTES = {
     { PAGE .. "/(confirm)$", { GET = show_page, POST = submit_page } },
 }
 
+-- Every look at a path takes the same one: several slashes at the start are one.
+local function plain_path(request)
+    return (request.path:gsub("^/+", "/"))
+end
+
 local function route(self, request)
     if request.method == "OPTIONS" then
         return cors.preflight()
     end
-    local path = request.path:gsub("^/+", "/")
+    local path = plain_path(request)
     for _, entry in ipairs(ROUTES) do
         local captures = { path:match(entry[1]) }
         if captures[1] then
@@ -257,7 +262,7 @@ function services:handle(request, done)
     end, function(answer)
         answer.headers["Cache-Control"] = "no-store"
         answer.headers["X-Content-Type-Options"] = "nosniff"
-        local app = self.apps[request.path:match(APP) or ""]
+        local app = self.apps[plain_path(request):match(APP .. "/") or ""]
         done(cors.decorate(answer, request.headers.origin, app and app.origins))
     end, route, self, request)
 end
@@ -268,7 +273,7 @@ end
 ---@return integer? close_code 4001 (refresh the token) or 4002 (never come back)
 ---@return string? reason
 function services:authorize_sync(request)
-    local id = request.path:gsub("^/+", "/"):match(APP .. "/realm%-sync$")
+    local id = plain_path(request):match(APP .. "/realm%-sync$")
     local app = id and self.apps[id]
     local in_query, in_header = request.query.baas_at, http.bearer(request)
     local token = in_query or in_header
