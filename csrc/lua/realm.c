@@ -37,14 +37,17 @@ static void realm_close(lua_State *L, void *self) {
     close_parts(realm);
 }
 
-static bool open_store(sl_lua_realm *self, const char *path, sl_status *st) {
-    sl_sqlite_options look = {.read_only = true, .snapshot = true};
-    if (strcmp(path, ":memory:") == 0) return sl_memory_open(NULL, &self->store, st);
-    return sl_sqlite_open(path, self->read_only ? &look : NULL, &self->store, st);
+/* What a realm that is only local deletes is really gone: nobody else has it. */
+static bool open_store(sl_lua_realm *self, const char *path, bool local, sl_status *st) {
+    sl_sqlite_options options = {
+        .read_only = self->read_only, .snapshot = self->read_only, .wipe = local};
+    self->on_disk = strcmp(path, ":memory:") != 0;
+    if (!self->on_disk) return sl_memory_open(NULL, &self->store, st);
+    return sl_sqlite_open(path, &options, &self->store, st);
 }
 
 static bool open_parts(sl_lua_realm *self, const char *path, bool fast, bool local, sl_status *st) {
-    if (!open_store(self, path, st)) return false;
+    if (!open_store(self, path, local, st)) return false;
     sl_realm_options options = {.source = self->store->vtbl->source(self->store)};
     if (!sl_realm_open(&self->realm, &options, st)) return false;
     sl_client_history_options history = {
@@ -122,6 +125,15 @@ static int realm_anchor(lua_State *L) {
 }
 
 /* ---- transactions ---------------------------------------------------------------------------- */
+
+/* realm:flush_log() -> true, or nil, message, code: nothing that was deleted is left in the log */
+static int realm_flush_log(lua_State *L) {
+    sl_lua_realm *self = sl_lua_check_realm(L, 1);
+    sl_status st = SL_STATUS_INIT;
+    if (self->on_disk && !sl_sqlite_flush_log(self->store, &st)) return sl_lua_fail(L, &st);
+    lua_pushboolean(L, 1);
+    return 1;
+}
 
 /* realm:local_only() -> whether it keeps no history and cannot be synchronised */
 static int realm_local_only(lua_State *L) {
@@ -508,6 +520,7 @@ static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
                                          {"refresh", realm_refresh},
                                          {"begin", realm_begin},
                                          {"local_only", realm_local_only},
+                                         {"flush_log", realm_flush_log},
                                          {"commit", realm_commit},
                                          {"rollback", realm_rollback},
                                          {"writing", realm_writing},

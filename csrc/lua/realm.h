@@ -28,6 +28,7 @@ struct sl_lua_realm {
     sl_client_history *history;
     uint64_t generation;
     bool read_only;
+    bool on_disk; /* the store is one of SQLite's */
     void *session;
     void (*detach)(sl_lua_realm *realm);
 };

@@ -1,4 +1,5 @@
 /* server_file.c - the userdata of a realm file on the server. */
+#include "lua/client_rows.h"
 #include "lua/server.h"
 #include "lua/value.h"
 #include "net/system_env.h"
@@ -265,49 +266,13 @@ static void set_int(lua_State *L, const char *name, uint64_t value) {
     lua_setfield(L, -2, name);
 }
 
-/* Lua may run out of memory while a store visits, so rows are copied first and pushed afterwards.
- */
-static bool copy_client(void *ctx, const sl_client_file *row) {
-    sl_buf *rows = ctx;
-    sl_buf_add(rows, row, sizeof(*row));
-    sl_buf_str(rows, row->user);
-    return !rows->failed;
-}
-
-static void push_client(lua_State *L, const sl_client_file *row, const char *user) {
-    lua_createtable(L, 0, 8);
-    set_int(L, "ident", row->ident);
-    set_int(L, "type", row->type);
-    set_int(L, "proxy", row->proxy);
-    set_int(L, "client_version", row->client_version);
-    set_int(L, "reciprocal_base", row->reciprocal_base);
-    set_int(L, "locked_version", row->locked_version);
-    set_int(L, "last_seen", (uint64_t)row->last_seen);
-    lua_pushlstring(L, user, row->user.size);
-    lua_setfield(L, -2, "user");
-}
-
 /* file:clients() -> array of {ident, type, proxy, client_version, reciprocal_base, locked_version,
  * last_seen (Unix seconds, 0 = expired), user}, or nil, message, code. Salts are secrets and stay.
  */
 static int file_clients(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
     sl_store *store = sl_server_file_store(check_file(L)->file);
-    text_box *box = sl_lua_new(L, &text_box_type);
-    bool ok = store->vtbl->client_scan(store, copy_client, &box->text, &st);
-    if (ok && box->text.failed) ok = sl_fail_memory(&st);
-    if (!ok) return sl_lua_fail(L, &st);
-    lua_newtable(L);
-    int count = 0;
-    for (size_t at = 0; at < box->text.size;) {
-        sl_client_file row;
-        memcpy(&row, box->text.data + at, sizeof(row));
-        at += sizeof(row);
-        push_client(L, &row, box->text.data + at);
-        lua_rawseti(L, -2, ++count);
-        at += row.user.size;
-    }
-    return 1;
+    return sl_lua_push_clients(L, store, &st) ? 1 : sl_lua_fail(L, &st);
 }
 
 /* file:care_report() -> {ran, expired (clients), limit (version up to which nobody needs the
@@ -426,6 +391,7 @@ const sl_lua_type sl_lua_server_file_type = {
 void sl_lua_open_server_file(lua_State *L) {
     sl_lua_register(L, &sl_lua_server_file_type);
     sl_lua_register(L, &text_box_type);
+    sl_lua_open_client_rows(L);
     lua_pushcfunction(L, server_file);
     lua_setfield(L, -2, "file");
 }

@@ -1,5 +1,6 @@
 /* store.c - care for realm files as files: check, statistics, backup. */
 #include "lua/check.h"
+#include "lua/client_rows.h"
 #include "lua/core.h"
 #include "lua/value.h"
 #include "store/sqlite_store.h"
@@ -85,6 +86,13 @@ static int store_check(lua_State *L) {
     return 1;
 }
 
+/* store.clients(path) -> as file:clients() of a server's file, or nil, message, code */
+static int store_clients(lua_State *L) {
+    sl_status st = SL_STATUS_INIT;
+    store_box *box = open_read_only(L, &st);
+    return box && sl_lua_push_clients(L, box->store, &st) ? 1 : sl_lua_fail(L, &st);
+}
+
 /* store.backup(path, to) -> true, or nil, message, code */
 static int store_backup(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
@@ -94,9 +102,13 @@ static int store_backup(lua_State *L) {
 }
 
 int sl_lua_open_store(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"stat", store_stat}, {"check", store_check}, {"backup", store_backup}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"stat", store_stat},
+                                         {"check", store_check},
+                                         {"clients", store_clients},
+                                         {"backup", store_backup},
+                                         {NULL, NULL}};
     sl_lua_register(L, &store_box_type);
+    sl_lua_open_client_rows(L);
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);
     return 1;

@@ -60,6 +60,7 @@ struct sl_sqlite_store {
     sqlite3 *db;
     char *path; /* as given, owned */
     sl_sqlite_lock lock;
+    int busy_ms;
     bool in_memory, read_only, unlogged, untrusted;
     bool writing, wrote, unsynced, failed;
     bool last_known;

@@ -181,12 +181,14 @@ static bool configure(sl_sqlite_store *store, const sl_sqlite_options *options, 
     char sql[300];
     sqlite3_extended_result_codes(store->db, 1);
     if (store->untrusted) sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_busy_timeout(store->db, (int)(options->busy_ms ? options->busy_ms : DEFAULT_BUSY_MS));
+    store->busy_ms = (int)(options->busy_ms ? options->busy_ms : DEFAULT_BUSY_MS);
+    sqlite3_busy_timeout(store->db, store->busy_ms);
     sqlite3_snprintf(sizeof sql, sql,
                      "PRAGMA cache_size = -%u; PRAGMA temp_store = MEMORY;"
-                     "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST;"
+                     "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = %s;"
                      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
-                     options->cache_kib ? options->cache_kib : (uint32_t)DEFAULT_CACHE_KIB);
+                     options->cache_kib ? options->cache_kib : (uint32_t)DEFAULT_CACHE_KIB,
+                     options->wipe ? "ON" : "FAST");
     return sl_sqlite_exec(store, sql, "opening", st);
 }
 
@@ -307,4 +309,18 @@ bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store
     }
     *out = &store->base;
     return true;
+}
+
+bool sl_sqlite_flush_log(sl_store *base, sl_status *st) {
+    sl_sqlite_store *store = sl_sqlite_self(base);
+    if (store->in_memory) return true;
+    int rc = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(store->db, 0);
+        rc = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        sqlite3_busy_timeout(store->db, store->busy_ms);
+    }
+    int kind = rc & 0xff;
+    return rc == SQLITE_OK || kind == SQLITE_BUSY || kind == SQLITE_LOCKED ||
+           sl_sqlite_fail(store, rc, "emptying the log", st);
 }

@@ -16,6 +16,7 @@ typedef struct sl_sqlite_options {
     uint32_t cache_kib;    /* page cache; 0 = 8192 */
     uint32_t wal_pages;    /* write-ahead log pages (4 KiB) that start a checkpoint; 0 = 4096 */
     bool scratch; /* a file nobody needs after a crash: no log, no lock file, nothing is flushed */
+    bool wipe;    /* what is deleted is overwritten in the file, wherever it was */
     bool untrusted; /* it came from elsewhere: checked as sl_state_store.part_open says */
 } sl_sqlite_options;
 
@@ -43,7 +44,11 @@ bool sl_sqlite_open(const char *path, const sl_sqlite_options *options, sl_store
  * be writing. All or nothing: `to` appears, flushed, when it is complete, and replaces what was
  * there. */
 bool sl_sqlite_backup(const char *path, const char *to, sl_status *st);
-/* The same for an open store; not inside a transaction for one in memory. */
+/* Empties the write-ahead log of an open store into its file, outside of transactions, so that
+ * nothing of what was overwritten or deleted is left in the log. Does not wait: while others read,
+ * it stays for a later checkpoint. */
+bool sl_sqlite_flush_log(sl_store *store, sl_status *st);
+/* As sl_sqlite_backup for an open store; not inside a transaction for one in memory. */
 bool sl_sqlite_backup_store(sl_store *store, const char *to, sl_status *st);
 
 /* Puts the state that was received for the file at `path` (sl_state_store.part_open, closed since)

@@ -1,6 +1,7 @@
 -- Apps and users of a server, for its operator: asks the server if it runs, else opens its files.
 
 local auth = require("syncline.auth")
+local backup = require("syncline.server.backup")
 local check = require("syncline.check")
 local core = require("syncline.core")
 local disk = require("syncline.disk")
@@ -94,6 +95,17 @@ function Remote:delete_user(app, id) return ask(self, "DELETE", user_path(app, i
 
 function Remote:set_disabled(app, id, disabled)
     return ask(self, "PUT", user_path(app, id, disabled and "/disable" or "/enable"))
+end
+
+function Remote:belongings(app, id) return ask(self, "GET", user_path(app, id, "/belongings")) end
+function Remote:erase_user(app, id) return ask(self, "POST", user_path(app, id, "/erase"), {}) end
+
+function Remote:realms(options)
+    return ask(self, "GET", "/realms" .. (options.app and "?app=" .. tostring(options.app):gsub("[^%w_-]", "_") or ""))
+end
+
+function Remote:erase_realm(app, partition)
+    return ask(self, "POST", app_path(app, "/realms/erase"), { partition = partition })
 end
 
 function Remote:explain(app, user, partition)
@@ -228,6 +240,42 @@ function Admin:disable_user(app, id) return self.target:set_disabled(app, id, tr
 ---@return string|number|nil code
 function Admin:enable_user(app, id) return self.target:set_disabled(app, id, false) end
 
+---All realms, or those of one app, without changing anything: `app`, `partition` (Extended JSON), `meaning` (for people),
+---`path`, `bytes` (on disk), `devices` (that have not expired), `users` (ids of their users), `last_seen` (Unix seconds of the
+---latest of them, 0: never), or `error`.
+---@param options { app: string|nil }|nil
+---@return table[]|nil realms
+---@return string|nil message
+---@return string|number|nil code
+function Admin:realms(options) return self.target:realms({ app = options and options.app }) end
+
+---Removes the realm of a partition for good, with its history. Devices that are connected come back to an empty realm and
+---are told to do a client reset. Nobody is asked again.
+---@param app string
+---@param partition string Extended JSON: "text" with its quotes, 42, null, {"$oid":"..."}
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|number|nil code
+function Admin:erase_realm(app, partition) return self.target:erase_realm(app, partition) end
+
+---What `erase_user` would remove: `user` (nil if there is no account) and `realms`, as `Admin:realms` has them.
+---@param app string
+---@param id string
+---@return { user: table|nil, realms: table[] }|nil belongings
+---@return string|nil message
+---@return string|number|nil code
+function Admin:belongings(app, id) return self.target:belongings(app, id) end
+
+---Removes a user with identities, password, keys and sessions, makes all tokens of the user void, and removes the realms that
+---belong to the user alone: those whose partition is the id of the user, or a text with the id as a word of its own in it
+---("user=ID"), and with no id of another user. Also for a user without an account, whom tokens of an issuer name.
+---@param app string
+---@param id string
+---@return { account: boolean, realms: integer }|nil removed
+---@return string|nil message
+---@return string|number|nil code
+function Admin:erase_user(app, id) return self.target:erase_user(app, id) end
+
 ---Removes a user with identities, keys and sessions. Realms stay.
 ---@param app string
 ---@param id string
@@ -235,6 +283,20 @@ function Admin:enable_user(app, id) return self.target:set_disabled(app, id, fal
 ---@return string|nil message
 ---@return string|number|nil code
 function Admin:delete_user(app, id) return self.target:delete_user(app, id) end
+
+---Copies everything of a server's storage folder that has to be kept into a new folder, also while the server runs: realms,
+---users, keys, apps made by command, certificates. Each realm is copied as it is at one moment. The folder appears under its
+---name when it is whole, and can take the place of the storage folder.
+---@param storage string
+---@param to string a name at which nothing is
+---@return { realms: integer, bytes: integer }|nil copied
+---@return string|nil message
+---@return string|number|nil code
+function Admin.backup(storage, to)
+    check.argument("admin.backup, the storage folder", storage, "string")
+    check.argument("admin.backup, the new folder", to, "string")
+    return backup.run(storage, to)
+end
 
 ---The keys that tokens are signed with: `id`, and `until` (Unix seconds) for earlier ones, which are still accepted.
 ---@return table[]|nil keys

@@ -9,7 +9,8 @@ local COMMANDS = {
     { "serve", "run a sync server" },
     { "client", "keep a local realm in step with a server, run a script on it" },
     { "app", "make apps on a server, and show them" },
-    { "user", "make, show, disable and delete users of an app" },
+    { "user", "make, show, disable, delete and erase users of an app" },
+    { "realm", "list the realms of a server, and erase them" },
     { "permissions", "explain what a user may do with a partition" },
     { "key", "change the key that tokens are signed with" },
     { "token", "make an access token" },
@@ -18,7 +19,7 @@ local COMMANDS = {
     { "export", "write the objects of a class as JSON lines, CSV or Extended JSON" },
     { "stat", "show classes, sizes and sync progress of a realm file" },
     { "check", "look for damage in realm files" },
-    { "backup", "copy a realm file while it is in use" },
+    { "backup", "copy a realm file, or a whole server, while it is in use" },
     { "changeset", "print changesets" },
     { "merge", "explain how two changesets merge" },
 }

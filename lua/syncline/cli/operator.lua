@@ -85,6 +85,19 @@ function operator.print(given, value, plain)
     if given.json then print(core.json.encode(value)) else plain(value) end
 end
 
+---Prints realms for people.
+function operator.show_realms(list)
+    for _, realm in ipairs(list) do
+        if realm.error then
+            print(("%s  %s: %s"):format(realm.app, realm.partition, realm.error))
+        else
+            print(("%s  %s  %d bytes, %d devices of %d users, last seen %s"):format(realm.app, realm.partition, realm.bytes, realm.devices,
+                #realm.users, realm.last_seen > 0 and os.date("!%Y-%m-%d", realm.last_seen) or "never"))
+            for _, user in ipairs(realm.users) do print("    " .. user) end
+        end
+    end
+end
+
 ---JSON text of an option, or of the file behind '@'.
 function operator.json(name, text)
     local source = text

@@ -130,10 +130,26 @@ actions.disable = by_id("disable_user")
 actions.enable = by_id("enable_user")
 actions.delete = by_id("delete_user")
 
+function actions.erase(given)
+    local app, id = operator.need(given, "app"), operator.words(given, 1, "the id of the user")
+    return operator.with(given, function(target)
+        if not given.yes then
+            local found = operator.must(target:belongings(app, id))
+            if found.user then line(found.user) end
+            operator.show_realms(found.realms)
+            common.misuse("this would erase %s and %d realms for good; nothing was erased; say it with --yes",
+                found.user and "the user" or "no account (there is none)", #found.realms)
+        end
+        operator.print(given, operator.must(target:erase_user(app, id)), function(removed)
+            print(("%s, %d realms erased"):format(removed.account and "1 account" or "no account", removed.realms))
+        end)
+    end)
+end
+
 return {
     name = "user",
-    usage = "user create|list|show|import|link|disable|enable|delete --app ID [USER|FILE] [OPTIONS]",
-    about = "Makes, shows, disables and deletes users of an app. What a user has open ends when it is disabled or deleted.",
+    usage = "user create|list|show|import|link|disable|enable|delete|erase --app ID [USER|FILE] [OPTIONS]",
+    about = "Makes, shows, disables, deletes and erases users of an app. What a user has open ends when it is disabled or deleted.",
     options = operator.options({
         { name = "app", value = "ID", help = "id of the app" },
         { name = "email", value = "ADDRESS", help = "create: a user who logs in with email and password; link: whose" },
@@ -142,9 +158,12 @@ return {
         { name = "subject", value = "TEXT", help = "create: a user whom tokens of an issuer name by this" },
         { name = "id", value = "ID", help = "create: keep this id (24 hexadecimal digits) instead of a new one" },
         { name = "by-address", help = "import: whoever has an address may set a password, whatever they logged in with before" },
+        { name = "yes", help = "erase: really; without it, only what would be erased is shown" },
         { name = "custom-data", value = "JSON", help = "create: facts for rules and tokens, or @FILE" },
     }),
-    more = "Without --password-file nobody knows the password: the user sets one by a reset mail, or by the link that 'link' prints,\n"
+    more = "'delete' removes the account and leaves all realms. 'erase' also removes the realms that belong to the user alone: those\n"
+        .. "whose partition is the id of the user, or has it as a word of its own in it (user=ID) and no other user's.\n"
+        .. "Without --password-file nobody knows the password: the user sets one by a reset mail, or by the link that 'link' prints,\n"
         .. "for whoever sends it by hand. A link works once, for half an hour, and makes older ones void.\n"
         .. "'import' reads users as Atlas App Services describes them (a JSON array, or one per line) and keeps their ids.",
     run = function(given) return operator.dispatch("user", actions, given) end,

@@ -111,6 +111,26 @@ local function explain(self, request, app)
     return answer(200, self.operations:explain(app, body.user, body.partition))
 end
 
+local function list_realms(self, request)
+    return answer(200, self.operations:realms({ app = request.query.app }))
+end
+
+local function show_belongings(self, _, app, id)
+    return answer(200, self.operations:belongings(app, id))
+end
+
+local function erase_realm(self, request, app)
+    local done, message, code = self.operations:erase_realm(app, http.object(request).partition)
+    if done then self.log("notice", "realm erased", { app = app }) end
+    return answer(200, done, message, code)
+end
+
+local function erase_user(self, _, app, id)
+    local removed, message, code = self.operations:erase_user(app, id)
+    if removed then self.log("notice", "user erased", { app = app, user = id, realms = removed.realms }) end
+    return answer(200, removed, message, code)
+end
+
 local function compact(self, request)
     local body = http.object(request)
     local list, message, code = self.operations:compact({ app = body.app, client_ttl = body.client_ttl })
@@ -133,6 +153,10 @@ local ROUTES = {
     { USER .. "$", { GET = show_user, DELETE = delete_user } },
     { USER .. "/disable$", { PUT = switch(true) } },
     { USER .. "/enable$", { PUT = switch(false) } },
+    { USER .. "/belongings$", { GET = show_belongings } },
+    { USER .. "/erase$", { POST = erase_user } },
+    { "^/admin/v1/realms$", { GET = list_realms } },
+    { APP .. "/realms/erase$", { POST = erase_realm } },
     { APP .. "/permissions/explain$", { POST = explain } },
     { "^/admin/v1/keys$", { GET = list_keys, POST = rotate_keys } },
     { "^/admin/v1/compaction$", { POST = compact, GET = show_compaction } },

@@ -3,8 +3,9 @@
 -- sessions then wake their connections.
 
 local core = require("syncline.core")
-local auth = require("syncline.auth")
 local disk = require("syncline.disk")
+local realms = require("syncline.server.realms")
+local task = require("syncline.services.task")
 
 local files = {}
 files.__index = files
@@ -22,25 +23,13 @@ function files.new(options)
         directory = options.directory, loop = options.loop, log = options.log, keep_originals = options.keep_originals,
         max_backlog = options.max_backlog, max_merge_steps = options.max_merge_steps,
         max_classes = options.max_classes,
-        open_files = {}, waiting = {}, making = {}, caring = {},
+        open_files = {}, waiting = {}, making = {}, caring = {}, gaps = {},
         longest = { seconds = 0 },
         client_ttl = options.client_ttl or nil,
         compact_interval = options.compact_interval == false and -1 or options.compact_interval,
         state_transfer = options.state_transfer, state_min_bytes = options.state_min_bytes,
         state_age_bytes = options.state_age_bytes,
     }, files)
-end
-
--- The name says nothing about the partition, so that any text can be one; the list beside the files
--- tells people which is which.
-local function file_name(partition)
-    return auth.hex(auth.sha256(partition)):sub(1, 40)
-end
-
-local function list_partition(self, folder, name, partition)
-    local line = ("%s\t%s\n"):format(name, partition)
-    local ok, message = disk.append(folder .. "/partitions.tsv", line)
-    if not ok then self.log("warning", "the list of partitions could not be written", { reason = message }) end
 end
 
 -- Seconds after a commit that failed until it is tried again.
@@ -59,14 +48,18 @@ local function arm(self, due)
     self.work_timer = self.loop:timer(math.max(0, due - self.loop:now() - EXACT), function() work(self) end)
 end
 
--- After a flush that failed nobody knows what is on the disk, and the store refuses to go on. Nothing
--- that was not flushed has been told to anybody, so the file is closed (its clients are told to bind
--- again, and send again what was not confirmed) and opened anew when the first of them comes.
-local function give_up(self, entry, message)
-    self.log("error", "a file could not be flushed; it is closed and will be opened again", { file = entry.path, reason = message })
+-- Closes a file while it is in use: its clients are told to bind again, and send again what was not confirmed.
+local function drop(self, entry)
     self.open_files[entry.key] = nil
     self.waiting[entry], self.making[entry], self.caring[entry] = nil, nil, nil
     entry.file:close()
+end
+
+-- After a flush that failed nobody knows what is on the disk, and the store refuses to go on. Nothing that was not
+-- flushed has been told to anybody, so the file is closed and opened anew when the first of its clients comes.
+local function give_up(self, entry, message)
+    self.log("error", "a file could not be flushed; it is closed and will be opened again", { file = entry.path, reason = message })
+    drop(self, entry)
 end
 
 -- Does a piece of work of a file, and remembers the longest since `take_longest`.
@@ -226,10 +219,10 @@ function files:open(app_id, partition)
         entry.idle_since = nil
         return entry.file
     end
-    local folder, name = ("%s/apps/%s/realms"):format(self.directory, app_id), file_name(partition)
+    local folder = realms.folder(self.directory, app_id)
     local ok, reason = disk.make_folder(folder)
     if not ok then return nil, reason, "storage" end
-    local path = ("%s/%s.realm"):format(folder, name)
+    local path = realms.path(folder, partition)
     local is_new = not disk.exists(path)
     entry = { path = path, key = key }
     local file, message, code = core.server.file({
@@ -242,11 +235,38 @@ function files:open(app_id, partition)
         on_state = self.state_transfer ~= false and function() on_state(self, entry) end or nil,
     })
     if not file then return nil, message, code end
-    if is_new then list_partition(self, folder, name, partition) end
+    if is_new then
+        ok, reason = realms.note(folder, partition)
+        if not ok then self.log("warning", "the list of partitions could not be written", { reason = reason }) end
+    end
     entry.file = file
     self.open_files[key] = entry
     self.log("info", "file opened", { app = app_id, partition = partition, path = path })
     return file
+end
+
+---Removes realms of an app for good, also while clients are connected: these come back to empty realms, and are told
+---to reset theirs.
+---@param app_id string
+---@param partitions string[] canonical forms
+---@return integer|nil erased how many there were
+---@return string|nil message
+function files:erase(app_id, partitions)
+    for _, partition in ipairs(partitions) do
+        local entry = self.open_files[app_id .. "\0" .. partition]
+        if entry then drop(self, entry) end
+    end
+    return realms.erase(realms.folder(self.directory, app_id), partitions)
+end
+
+---Inside a handler: lets everything else go on before it returns (task.lua).
+function files:give_way()
+    local timer
+    task.wait(function(resume)
+        timer = self.loop:timer(0, resume)
+        self.gaps[timer] = true
+    end)
+    self.gaps[timer] = nil
 end
 
 local function is_used(self, entry)
@@ -279,6 +299,7 @@ function files:close()
     if self.work_timer then self.work_timer:stop() end
     if self.state_timer then self.state_timer:stop() end
     if self.care_timer then self.care_timer:stop() end
+    for timer in pairs(self.gaps) do timer:stop() end
     self.making, self.caring = {}, {}
     for key, entry in pairs(self.open_files) do
         if entry.file:waiting() then entry.file:work() end

@@ -1,7 +1,9 @@
 --- What an operator does with the apps of a server: the same for the interface of a running server and
 --- for direct access to its files.
+local belongings = require("syncline.server.belongings")
 local core = require("syncline.core")
 local directory = require("syncline.services.directory")
+local disk = require("syncline.disk")
 local duration = require("syncline.duration")
 local partitions = require("syncline.partition")
 local permissions = require("syncline.services.permissions")
@@ -416,7 +418,7 @@ function operations:explain(app_id, user_id, partition_text)
         disabled = user and user.disabled or false }
 end
 
--- ---- compaction -------------------------------------------------------------------------------------
+-- ---- realms -----------------------------------------------------------------------------------------
 
 local function realms_of(self, app_id)
     local list = {}
@@ -433,6 +435,159 @@ local function realms_of(self, app_id)
     end)
     return list
 end
+
+local function describe_realm(realm)
+    local _, _, meaning = partitions.read(realm.partition)
+    local facts, message = realms.facts(realm.path)
+    facts = facts or { bytes = 0, devices = 0, users = {}, last_seen = 0, error = message }
+    facts.app, facts.partition, facts.path, facts.meaning = realm.app, realm.partition, realm.path, meaning
+    facts.users = json.array(facts.users)
+    return facts
+end
+
+-- A running server serves everybody else between two of them. A realm that was erased meanwhile is left out.
+local function describe_realms(self, list)
+    local described = {}
+    for _, realm in ipairs(list) do
+        if disk.exists(realm.path) then
+            described[#described + 1] = describe_realm(realm)
+        end
+        if self.files then
+            self.files:give_way()
+        end
+    end
+    return json.array(described)
+end
+
+---The realms of all apps, or of one: `app`, `partition` (Extended JSON), `meaning` (for people), `path`, `bytes`,
+---`devices`, `users` (ids), `last_seen` (Unix seconds), or `error`.
+---@param options { app: string? }
+---@return table[]?
+---@return string? message
+---@return string? code
+function operations:realms(options)
+    if options.app ~= nil then
+        local app, message, code = app_named(self, options.app)
+        if not app then
+            return nil, message, code
+        end
+    end
+    return describe_realms(self, realms_of(self, options.app))
+end
+
+-- Erases realms of an app: through the server that has them open, or on files that nobody has.
+local function erase(self, app_id, names)
+    local count, message, code
+    if self.files then
+        count, message = self.files:erase(app_id, names)
+    else
+        local folder = realms.folder(self.storage, app_id)
+        for _, name in ipairs(names) do
+            local free
+            free, message, code = realms.check_free(folder, name)
+            if not free then
+                return nil, message, code
+            end
+        end
+        if not disk.exists(folder) then
+            return 0
+        end
+        count, message = realms.erase(folder, names)
+    end
+    return count, message, not count and "storage" or nil
+end
+
+---Removes the realm of a partition for good.
+---@param app_id string
+---@param partition_text string Extended JSON, or a text that is no JSON
+---@return boolean?
+---@return string? message
+---@return string? code
+function operations:erase_realm(app_id, partition_text)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    if type(partition_text) ~= "string" then
+        return nil, "a partition is needed", "invalid"
+    end
+    local partition, canonical, meaning = partitions.read(partition_text)
+    if not partition then
+        return nil, canonical, "invalid"
+    end
+    local count
+    count, message, code = erase(self, app_id, { canonical })
+    if not count then
+        return nil, message, code
+    end
+    if count == 0 then
+        return nil, ("there is no realm of %s in app '%s'"):format(meaning, app_id), "not_found"
+    end
+    return true
+end
+
+-- The realms that belong to a user alone.
+local function realms_of_user(self, app, id)
+    local list = {}
+    for _, realm in ipairs(realms_of(self, app.id)) do
+        local is_theirs = belongings.is_of(realm.partition, id, function(other)
+            return app.directory:has_user(other)
+        end)
+        if is_theirs then
+            list[#list + 1] = realm
+        end
+    end
+    return list
+end
+
+---What erasing a user would remove: `user` (as above; nil without an account) and `realms`.
+---@param app_id string
+---@param id string
+---@return { user: table?, realms: table[] }?
+---@return string? message
+---@return string? code
+function operations:belongings(app_id, id)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    local user, list = app.directory:user(id), realms_of_user(self, app, id)
+    if not user and not list[1] then
+        return no_user(id)
+    end
+    return { user = user and describe_user(user), realms = describe_realms(self, list) }
+end
+
+---Removes a user with account, keys and sessions, makes all tokens of the user void, and removes the realms that
+---belong to the user alone. Also for users without an account, whom tokens of an issuer name.
+---@param app_id string
+---@param id string
+---@return { account: boolean, realms: integer }? removed
+---@return string? message
+---@return string? code
+function operations:erase_user(app_id, id)
+    local app, message, code = app_named(self, app_id)
+    if not app then
+        return nil, message, code
+    end
+    local names = {}
+    for i, realm in ipairs(realms_of_user(self, app, id)) do
+        names[i] = realm.partition
+    end
+    local user = app.directory:user(id)
+    if not user and not names[1] then
+        return no_user(id)
+    end
+    app:erase_user(id)
+    local count
+    count, message, code = erase(self, app_id, names)
+    if not count then
+        return nil, message, code
+    end
+    return { account = user ~= nil, realms = count }
+end
+
+-- ---- compaction -------------------------------------------------------------------------------------
 
 local function describe_compaction(realm, report, message)
     report = report or {}

@@ -360,6 +360,13 @@ function app:delete_user(user_id)
     return found
 end
 
+---As delete_user, but nothing of it is left in the file, and tokens of a user who never had an account are void, too.
+---@param user_id string
+function app:erase_user(user_id)
+    self.directory:erase_user(user_id)
+    self.on_revoke(user_id)
+end
+
 ---@param user_id string
 ---@param disabled boolean
 ---@return boolean found

@@ -162,6 +162,12 @@ function directory:user(id)
     return row and describe(self, row)
 end
 
+---@param id string
+---@return boolean
+function directory:has_user(id)
+    return self.realm:object("User", id) ~= nil
+end
+
 ---All users, in no order.
 ---@return syncline.services.User[]
 function directory:users()
@@ -389,6 +395,21 @@ function directory:delete_user(id)
         self.realm:delete(row)
     end)
     return true
+end
+
+---As delete_user, and nobody's tokens with this id are good for anything, also if there was no account. What was deleted
+---cannot be read out of the file any more.
+---@param id string
+function directory:erase_user(id)
+    if not self:delete_user(id) then
+        write(self, function()
+            revoke(self, id)
+        end)
+    end
+    local ok, message = self.realm.handle:flush_log()
+    if not ok then
+        error(message, 0)
+    end
 end
 
 -- ---- passwords ------------------------------------------------------------------------------------
