@@ -80,8 +80,8 @@ local function ask(self, facts)
         name = "server lost", server_lost = true, known = facts.known, missing = facts.missing,
         message = ("the server has lost its data: %d of the %d objects that it had are not there any more; nothing was " ..
             "changed here; it said: %s"):format(facts.missing, facts.known, self.problem.message),
-        advice = "put a backup of the server back; or, if the realm was erased there on purpose, answer \"accept\" in on_server_lost: this file then becomes what the " ..
-            "server has now, and a copy of it is kept",
+        advice = "put a backup of the server back; or, if the realm was erased there on purpose, answer \"accept\" in " ..
+            "on_server_lost: this file then becomes what the server has now, and a copy of it is kept",
     })
     local handler = self.session.on_server_lost
     if handler then
