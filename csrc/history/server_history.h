@@ -113,13 +113,16 @@ bool sl_server_history_begin(sl_server_history *history, sl_status *st);
  * ident may be told to anybody only after the commit. */
 bool sl_server_history_allocate(sl_server_history *history, sl_client_file *row, sl_status *st);
 /* Integrates (6.3, steps 1 to 8). Entries the client had integrated before are skipped. Fails with
- * SL_ERR_SESSION (code 209, 212, 216, 222 or 225: the client is to blame and must be left out) or
- * with SL_ERR_STORAGE, SL_ERR_MEMORY or SL_ERR_INTERNAL; the unit must then be rolled back. */
+ * SL_ERR_SESSION (code 201, 209, 212, 216, 222 or 225: the client is to blame and must be left
+ * out) or with SL_ERR_STORAGE, SL_ERR_MEMORY or SL_ERR_INTERNAL; the unit must then be rolled back.
+ */
 bool sl_server_history_integrate(sl_server_history *history, const sl_server_upload *upload,
                                  sl_status *st);
 /* Commits and exposes what was added; *added (may be NULL) = number of new versions. Durable,
  * unless the unit holds progress of clients only: that is flushed before anybody hears of it, by
- * the next durable unit or by sl_server_history_scan. On failure everything is rolled back. */
+ * the next durable unit or by sl_server_history_scan. On failure everything is rolled back;
+ * "LIMIT": something in the unit is more than realm or store can hold, only without it there is a
+ * commit. */
 bool sl_server_history_commit(sl_server_history *history, uint64_t *added, sl_status *st);
 void sl_server_history_rollback(sl_server_history *history);
 bool sl_server_history_in_unit(const sl_server_history *history);

@@ -67,7 +67,8 @@ bool sl_server_history_scan_entries(void *ctx, uint64_t after, uint64_t last,
 bool sl_server_history_scan_full(void *ctx, uint64_t after, uint64_t last, sl_entry_visitor visit,
                                  void *visit_ctx, sl_status *st);
 /* A failure of changeset, transform or realm as one of this room: the client is to blame for what
- * does not parse, merge or apply (code 212 or 225), or takes too long to merge (222). False. */
+ * does not parse, merge or apply (code 212 or 225), takes too long to merge (222), or is more than
+ * realm or store can hold (201). False. */
 bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t client_version);
 /* Whether a changeset of a client that was just applied to a file of `before` classes leaves no
  * more than there may be; else it is to blame (code 225). */

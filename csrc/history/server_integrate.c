@@ -34,13 +34,19 @@ static bool blame(sl_status *st, int code, const char *why) {
 static int code_of(const sl_status *inner) {
     if (strcmp(inner->id, SL_MERGE_TOO_LONG) == 0) return 222;
     if (inner->id[0] == 'S' && inner->id[1] >= '1' && inner->id[1] <= '9') return 225;
+    if (strcmp(inner->id, "A-LIMIT") == 0 || strcmp(inner->id, "LIMIT") == 0) return 201;
     return strcmp(inner->id, "A-SCHEMA") == 0 ? 225 : 212;
 }
 
 /* A realm that could not undo half of a bad changeset says "DISCARD": the unit is lost, but the
- * changeset is to blame. */
+ * changeset is to blame. So it is for what the store cannot hold. */
+static bool is_blamed(const sl_status *inner) {
+    return inner->cls == SL_ERR_CHANGESET || strcmp(inner->id, "DISCARD") == 0 ||
+           (inner->cls == SL_ERR_STORAGE && strcmp(inner->id, "LIMIT") == 0);
+}
+
 bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t client_version) {
-    if (inner->cls != SL_ERR_CHANGESET && strcmp(inner->id, "DISCARD") != 0) {
+    if (!is_blamed(inner)) {
         if (st) *st = *inner;
         return false;
     }

@@ -93,11 +93,20 @@ static bool open_file(sl_lua_server_file *self, const char *path,
     return self->file != NULL;
 }
 
+static sl_realm_limits read_limits(lua_State *L) {
+    return (sl_realm_limits){
+        .properties = (uint32_t)sl_lua_option_int(L, 1, "max_properties", 0, INT32_MAX, 0),
+        .key_bytes = (uint32_t)sl_lua_option_int(L, 1, "max_key_bytes", 0, INT32_MAX, 0),
+        .nesting = (uint32_t)sl_lua_option_int(L, 1, "max_nesting", 0, 100, 0),
+        .object_bytes = (uint64_t)sl_lua_option_int(L, 1, "max_object_bytes", 0, INT64_MAX, 0)};
+}
+
 /* server.file{path = file or ":memory:", keep_originals = false, cache_bytes, max_backlog,
- * max_merge_steps, max_classes, min_state, state_age (bytes of history), client_ttl (seconds, 0 =
- * never), compact_interval (seconds, 0 = one hour, -1 = only when asked for), on_work =
- * function(file), on_commit = function(file, version), on_state = function(file) (without it no
- * states are made), on_trouble = function(file, message, code)} -> file, or nil, message, code */
+ * max_merge_steps, max_classes, max_properties, max_key_bytes, max_nesting, max_object_bytes,
+ * min_state, state_age (bytes of history), client_ttl (seconds, 0 = never), compact_interval
+ * (seconds, 0 = one hour, -1 = only when asked for), on_work = function(file), on_commit =
+ * function(file, version), on_state = function(file) (without it no states are made), on_trouble =
+ * function(file, message, code)} -> file, or nil, message, code */
 static int server_file(lua_State *L) {
     static const char *const names[] = {"on_work", "on_commit", "on_state", "on_trouble", NULL};
     sl_status st = SL_STATUS_INIT;
@@ -112,6 +121,7 @@ static int server_file(lua_State *L) {
         .max_backlog = (uint64_t)sl_lua_option_int(L, 1, "max_backlog", 0, INT64_MAX, 0),
         .max_merge_steps = (uint64_t)sl_lua_option_int(L, 1, "max_merge_steps", 0, INT64_MAX, 0),
         .max_classes = (uint32_t)sl_lua_option_int(L, 1, "max_classes", 0, INT32_MAX, 0),
+        .limits = read_limits(L),
         .client_ttl = sl_lua_option_int(L, 1, "client_ttl", 0, INT32_MAX, 0),
         .compact_interval = sl_lua_option_int(L, 1, "compact_interval", -1, INT32_MAX, 0),
         .on_work = on_work,

@@ -25,7 +25,7 @@ static bool insert_new(sl_applier *ap, const sl_instruction *in, const sl_target
         if (!cls) return type_error(ap, in);
     } else if (target->property->type != SL_TYPE_MIXED) {
         return type_error(ap, in);
-    } else if (!sl_check_depth(target, ap->st)) {
+    } else if (!sl_check_depth(ap->realm, target, ap->st)) {
         return false;
     }
     return sl_target_insert_new(ap->realm, target, kind, cls, ap->st);
@@ -85,7 +85,7 @@ static bool clear_mixed(sl_applier *ap, const sl_instruction *in, const sl_targe
     if (in->collection != SL_LIST && in->collection != SL_DICTIONARY) return type_error(ap, in);
     if (!target->node && target->at == SL_AT_ELEMENT) return bounds(ap, in);
     if (!target->node) return sl_apply_bad(ap, in, "A-PATH", "the dictionary has no such entry");
-    return sl_check_depth(target, ap->st) &&
+    return sl_check_depth(ap->realm, target, ap->st) &&
            sl_target_clear(ap->realm, target, node_kind(in->collection), ap->st);
 }
 

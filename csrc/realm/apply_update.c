@@ -18,7 +18,7 @@ static bool update_object(sl_applier *ap, const sl_instruction *in, const sl_tar
 static bool update_collection(sl_applier *ap, const sl_instruction *in, const sl_target *target,
                               uint8_t kind) {
     if (target->property->type != SL_TYPE_MIXED) return type_error(ap, in);
-    if (!sl_check_depth(target, ap->st)) return false;
+    if (!sl_check_depth(ap->realm, target, ap->st)) return false;
     if (target->node && target->node->kind == kind) return true;
     return sl_target_put_new(ap->realm, target, kind, NULL, ap->st);
 }

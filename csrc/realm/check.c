@@ -65,6 +65,15 @@ bool sl_check_value(const sl_realm *realm, const sl_property *property, const sl
     return type_error(property, value, st);
 }
 
+bool sl_check_key_size(const sl_realm *realm, const sl_key *key, sl_status *st) {
+    uint32_t most = realm->limits.key_bytes;
+    if (most == 0 || key->type != SL_TYPE_STRING || key->string.size <= most) return true;
+    return sl_fail(st, SL_ERR_CHANGESET, "A-LIMIT",
+                   "the key of an object has %u bytes, at most %u "
+                   "are taken",
+                   key->string.size, most);
+}
+
 bool sl_check_dict_key(sl_str key, sl_status *st) {
     bool fine = key.size == 0 || (key.data[0] != '$' && !memchr(key.data, '.', key.size));
     return fine || sl_fail(st, SL_ERR_CHANGESET, "A-DICTKEY",
@@ -72,11 +81,13 @@ bool sl_check_dict_key(sl_str key, sl_status *st) {
                            sl_shown(key), key.data);
 }
 
-bool sl_check_depth(const sl_target *target, sl_status *st) {
-    return target->depth < MAX_NESTING ||
+bool sl_check_depth(const sl_realm *realm, const sl_target *target, sl_status *st) {
+    uint32_t most = realm->limits.nesting;
+    if (most == 0 || most > MAX_NESTING) most = MAX_NESTING;
+    return target->depth < most ||
            sl_fail(st, SL_ERR_CHANGESET, "A-DEPTH",
-                   "collections in property \"%.*s\" would be nested deeper than %d",
-                   sl_shown(target->property->name), target->property->name.data, MAX_NESTING);
+                   "collections in property \"%.*s\" would be nested deeper than %u",
+                   sl_shown(target->property->name), target->property->name.data, most);
 }
 
 static bool check_name(sl_str name, uint32_t limit, const char *what, sl_status *st) {
@@ -141,6 +152,15 @@ static bool check_target(const sl_realm *realm, const sl_class *cls, const sl_pr
     return true;
 }
 
+static bool has_room(const sl_realm *realm, const sl_class *cls) {
+    uint32_t most = realm->limits.properties, count = 0;
+    if (cls->property_count >= SL_MAX_PROPERTIES) return false;
+    if (most == 0 || cls->property_count < most) return true;
+    for (uint32_t i = 0; i < cls->property_count; i++)
+        if (!cls->properties[i].erased) count++;
+    return count < most;
+}
+
 bool sl_check_add_property(const sl_realm *realm, const sl_class *cls, sl_property *definition,
                            int key_type, bool *exists, sl_status *st) {
     if (!sl_check_property_name(definition->name, st)) return false;
@@ -160,7 +180,7 @@ bool sl_check_add_property(const sl_realm *realm, const sl_class *cls, sl_proper
         definition->nullable =
             definition->collection == SL_SINGLE || definition->collection == SL_DICTIONARY;
     }
-    return cls->property_count < SL_MAX_PROPERTIES ||
+    return has_room(realm, cls) ||
            schema_error(cls, definition, "would be one property too many", st);
 }
 

@@ -1,4 +1,4 @@
-#include "realm/internal.h"
+#include "realm/path.h"
 
 static bool extend_deep(sl_realm *realm, sl_cell *cell, sl_object *object);
 
@@ -33,6 +33,52 @@ static bool extend_deep(sl_realm *realm, sl_cell *cell, sl_object *object) {
     return true;
 }
 
+static uint64_t object_bytes(const sl_object *object);
+
+static uint64_t value_bytes(const sl_value *value) {
+    if (value->type == SL_TYPE_STRING || value->type == SL_TYPE_BINARY) return value->string.size;
+    return sizeof(value->decimal);
+}
+
+static uint64_t node_bytes(const sl_node *node) {
+    uint64_t sum = 0;
+    switch (node->kind) {
+    case SL_NODE_VALUE:
+        return value_bytes(&node->value);
+    case SL_NODE_OBJECT:
+        return object_bytes(node->object);
+    case SL_NODE_DICT:
+        for (uint32_t i = 0; i < sl_dict_count(node->dict); i++) {
+            const sl_dict_entry *entry = sl_dict_at(node->dict, i);
+            sum += entry->key.size + node_bytes(&entry->node);
+        }
+        return sum;
+    default:
+        for (uint32_t i = 0; i < sl_list_count(node->list); i++)
+            sum += node_bytes(sl_list_at(node->list, i));
+        return sum;
+    }
+}
+
+static uint64_t object_bytes(const sl_object *object) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < object->value_count; i++)
+        if (!object->cls->properties[i].erased) sum += node_bytes(&object->values[i]);
+    return sum;
+}
+
+static bool check_size(const sl_realm *realm, const sl_class *cls, const sl_object *object,
+                       sl_status *st) {
+    uint64_t most = realm->limits.object_bytes;
+    if (most == 0) return true;
+    uint64_t size = object_bytes(object);
+    return size <= most ||
+           sl_fail(st, SL_ERR_STORAGE, "LIMIT",
+                   "an object of class \"%.*s\" would have %llu bytes, at most %llu are taken",
+                   sl_shown(cls->name), cls->name.data, (unsigned long long)size,
+                   (unsigned long long)most);
+}
+
 static bool save(sl_realm *realm, sl_cell *cell, sl_status *st) {
     const sl_realm_source *source = realm->source;
     const sl_class *cls = cell->table->cls;
@@ -40,6 +86,7 @@ static bool save(sl_realm *realm, sl_cell *cell, sl_status *st) {
         /* Asymmetric objects are gone with the commit; the source need not see them. */
         if (cls->kind == SL_TABLE_ASYMMETRIC && !realm->keep_asymmetric && !cell->in_source)
             return true;
+        if (!check_size(realm, cls, cell->object, st)) return false;
         if (!extend_deep(realm, cell, cell->object)) return sl_fail_memory(st);
         if (!source->object_save(source->ctx, cls, cell->object, st)) return false;
         cell->in_source = true;

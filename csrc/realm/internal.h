@@ -104,6 +104,7 @@ struct sl_realm {
     const sl_realm_source *source;
     size_t cache_objects;
     bool keep_asymmetric;
+    sl_realm_limits limits;
     sl_schema schema;
     sl_table **tables; /* by class id */
     uint32_t table_capacity;

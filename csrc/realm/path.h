@@ -43,6 +43,8 @@ bool sl_path_property(const sl_class *cls, sl_str name, uint32_t *index, sl_stat
 
 /* Whether a key of this kind fits the class (11.3), else A-KEY. */
 bool sl_check_key(const sl_class *cls, const sl_key *key, sl_status *st);
+/* Whether the key of a new object is not too long, else A-LIMIT. */
+bool sl_check_key_size(const sl_realm *realm, const sl_key *key, sl_status *st);
 /* Whether null, a scalar or a link fits the property or its elements (11.8): A-NULL, A-TYPE,
  * A-TARGET, A-KEY. A number that means null counts as null. Values that create or erase something:
  * A-TYPE. */
@@ -51,7 +53,7 @@ bool sl_check_value(const sl_realm *realm, const sl_property *property, const sl
 /* A-DICTKEY (10.7). */
 bool sl_check_dict_key(sl_str key, sl_status *st);
 /* A-DEPTH: whether one more collection may lie at the target. */
-bool sl_check_depth(const sl_target *target, sl_status *st);
+bool sl_check_depth(const sl_realm *realm, const sl_target *target, sl_status *st);
 /* A-NAME. */
 bool sl_check_class_name(sl_str name, sl_status *st);
 bool sl_check_property_name(sl_str name, sl_status *st);

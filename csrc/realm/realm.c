@@ -21,6 +21,7 @@ bool sl_realm_open(sl_realm **out, const sl_realm_options *options, sl_status *s
     realm->source = options->source;
     realm->cache_objects = options->cache_objects ? options->cache_objects : DEFAULT_CACHE;
     realm->keep_asymmetric = options->keep_asymmetric;
+    realm->limits = options->limits;
     realm->schema_version = 1;
     sl_schema_init(&realm->schema, alloc);
     if (!load_schema(realm, st)) {

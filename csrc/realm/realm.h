@@ -22,12 +22,24 @@
 
 typedef struct sl_realm sl_realm;
 
+/* What a realm takes, from whomever; 0 = no limit but those of the format. Classes, keys
+ * and collections that are there already stay and can be used; an object that is larger has to
+ * become smaller when it is changed. */
+typedef struct sl_realm_limits {
+    uint32_t properties;   /* of one class; above: "A-SCHEMA" */
+    uint32_t key_bytes;    /* of the string that is an object's key; above: "A-LIMIT" */
+    uint32_t nesting;      /* of collections in a mixed property, at most 100; above: "A-DEPTH" */
+    uint64_t object_bytes; /* values of one object, embedded ones included; above, sl_realm_flush
+                            * fails with SL_ERR_STORAGE "LIMIT" */
+} sl_realm_limits;
+
 typedef struct sl_realm_options {
     const sl_alloc *alloc;         /* borrowed; NULL = heap */
     const sl_realm_source *source; /* borrowed; NULL = the realm lives in memory only */
     size_t cache_objects;          /* unchanged objects kept after a transaction; 0 = 100,000 */
     bool keep_asymmetric;          /* true: objects of asymmetric classes stay after the commit (a
                                     * server that hands them on); false: they are dropped (12.9) */
+    sl_realm_limits limits;
 } sl_realm_options;
 
 /* Creates a realm and loads the schema. `options` borrowed during the call, NULL = in memory with

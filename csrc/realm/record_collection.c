@@ -36,7 +36,7 @@ static bool insert_new(sl_realm *realm, const sl_spot *spot, const sl_value *val
         if (target->property->type != SL_TYPE_MIXED)
             return refuse(spot, "A-TYPE", "only a list of Mixed can hold collections", st);
         sl_status cause = SL_STATUS_INIT;
-        if (!sl_check_depth(target, &cause)) return sl_usage(st, &cause);
+        if (!sl_check_depth(realm, target, &cause)) return sl_usage(st, &cause);
         kind = value->type == SL_TYPE_LIST ? SL_NODE_LIST : SL_NODE_DICT;
     }
     return sl_emit_path(realm, spot, what, st) &&

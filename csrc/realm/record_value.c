@@ -47,7 +47,7 @@ static bool set_collection(sl_realm *realm, const sl_spot *spot, const sl_value 
     if (target->property->type != SL_TYPE_MIXED)
         return refuse(spot, "A-TYPE", "only a Mixed can become a list or dictionary", st);
     sl_status cause = SL_STATUS_INIT;
-    if (!sl_check_depth(target, &cause)) return sl_usage(st, &cause);
+    if (!sl_check_depth(realm, target, &cause)) return sl_usage(st, &cause);
     uint8_t kind = value->type == SL_TYPE_LIST ? SL_NODE_LIST : SL_NODE_DICT;
     if (!emit_update(realm, spot, value, false, st)) return false;
     if (target->node && target->node->kind == kind) return true;

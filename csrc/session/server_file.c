@@ -2,10 +2,18 @@
 
 enum { DEFAULT_BACKLOG = 1 << 30, DEFAULT_UNIT = 128 * 1024 };
 
+static void set_limits(sl_realm_limits *limits) {
+    if (limits->properties == 0) limits->properties = 1000;
+    if (limits->key_bytes == 0) limits->key_bytes = 16384;
+    if (limits->object_bytes == 0) limits->object_bytes = 64 << 20;
+}
+
 static bool open_parts(sl_server_file *file, sl_store *store, const sl_server_file_options *options,
                        sl_status *st) {
-    sl_realm_options realm_options = {
-        .alloc = options->alloc, .source = store->vtbl->source(store), .keep_asymmetric = true};
+    sl_realm_options realm_options = {.alloc = options->alloc,
+                                      .source = store->vtbl->source(store),
+                                      .keep_asymmetric = true,
+                                      .limits = file->options.limits};
     sl_server_history_options history_options = {.alloc = options->alloc,
                                                  .env = options->env,
                                                  .cache_bytes = options->cache_bytes,
@@ -28,6 +36,7 @@ sl_server_file *sl_server_file_open(sl_store *store, const sl_server_file_option
     file->options = *options;
     if (file->options.max_backlog == 0) file->options.max_backlog = DEFAULT_BACKLOG;
     if (file->options.unit_bytes == 0) file->options.unit_bytes = DEFAULT_UNIT;
+    set_limits(&file->options.limits);
     if (open_parts(file, store, options, st)) return file;
     sl_server_history_close(file->history);
     sl_realm_close(file->realm);

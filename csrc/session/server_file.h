@@ -18,7 +18,9 @@ typedef struct sl_server_file_options {
     bool keep_originals;
     uint64_t max_merge_steps;
     uint32_t max_classes;
-    uint64_t max_backlog; /* bytes of uploads that may wait; 0 = 1 GiB. Above it: error 100 */
+    sl_realm_limits limits; /* of what clients upload; 0 = 1,000 properties, 16,384 octets of a key,
+                             * 100 levels, 64 MiB of an object. A store may hold less. */
+    uint64_t max_backlog;   /* bytes of uploads that may wait; 0 = 1 GiB. Above it: error 100 */
     size_t
         unit_bytes; /* of changesets in one unit, and always at least one changeset; 0 = 131,072 */
     /* Seconds after which a client that stayed away is expired (error 222); 0 = never. */

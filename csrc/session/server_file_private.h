@@ -51,7 +51,7 @@ typedef struct sl_work_failure {
     struct sl_work_failure *next;
     uint64_t ident;
     int code;
-    bool repeated; /* the same client or user failed with a bad changeset before */
+    sl_refusal kind;
     char text[240];
 } sl_work_failure;
 
@@ -99,6 +99,8 @@ struct sl_server_file {
     int64_t stream_until_ms;
     uint64_t turn, last_chosen; /* clients behind `turn` come first in the next unit */
     bool cut;                   /* the last unit has left something */
+    size_t narrow;    /* changesets in a unit, until the one that spoils units is found; 0 = any */
+    unsigned strikes; /* failures for want of memory of a unit that cannot be smaller */
     /* Hashes of users (or idents, without users) that have sent a bad changeset: the second time
      * recovery is switched off, because it would send the same again. */
     uint64_t *offenders;
@@ -114,6 +116,10 @@ struct sl_server_file {
 void sl_work_choose(sl_server_file *file);
 /* The chosen part of a client's work as an upload; without its serialized transaction. */
 sl_server_upload sl_work_piece(const sl_client_work *work);
+/* After a chosen unit failed: lets the next ones have half its changesets. False: it had one. */
+bool sl_work_narrow(sl_server_file *file);
+/* After a unit succeeded. */
+void sl_work_widen(sl_server_file *file);
 /* After the commit: true if nothing of it is left, so that it may be dropped. */
 bool sl_work_settle(sl_server_file *file, sl_client_work *work);
 

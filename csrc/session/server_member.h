@@ -8,6 +8,13 @@
 
 typedef struct sl_file_member sl_file_member;
 
+/* What can be said of a refused upload beside the number. */
+typedef enum sl_refusal {
+    SL_REFUSAL_USUAL,    /* what the number means */
+    SL_REFUSAL_REPEATED, /* the same client or user failed with a bad changeset before */
+    SL_REFUSAL_FINAL     /* the same would be refused again, and so would it be after a reset */
+} sl_refusal;
+
 /* What a file tells a session. None of them may call back into the file, except leave. */
 typedef struct sl_member_vtbl {
     /* The ident it asked for, now durable. */
@@ -19,7 +26,7 @@ typedef struct sl_member_vtbl {
     /* New versions are exposed. */
     void (*news)(sl_file_member *member);
     /* Its upload was refused with a session-level error number. */
-    void (*failed)(sl_file_member *member, int code, bool repeated, const char *text);
+    void (*failed)(sl_file_member *member, int code, sl_refusal kind, const char *text);
     /* Another connection has bound the same client file. */
     void (*superseded)(sl_file_member *member);
     /* It waited for a state: ask again (sl_file_member_state). */

@@ -106,10 +106,13 @@ static void on_news(sl_file_member *member) {
     sl_server_connection_wake(session->connection);
 }
 
-static void on_failed(sl_file_member *member, int code, bool repeated, const char *text) {
+static void on_failed(sl_file_member *member, int code, sl_refusal kind, const char *text) {
+    static const sl_pending_error final = {.action = SL_ACTION_APPLICATION_BUG};
     sl_server_session *session = session_of(member);
     if (code == 212)
-        demand_reset(session, code, repeated, text);
+        demand_reset(session, code, kind == SL_REFUSAL_REPEATED, text);
+    else if (kind == SL_REFUSAL_FINAL)
+        raise_error(session, code, &final, text);
     else
         sl_server_session_fail(session, code, text);
     sl_server_connection_wake(session->connection);

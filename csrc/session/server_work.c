@@ -2,7 +2,12 @@
 #include "base/strmap.h"
 #include "session/server_file_private.h"
 
-enum { MAX_OFFENDERS = 1024 };
+#include <stdio.h>
+
+enum {
+    MAX_OFFENDERS = 1024,
+    MEMORY_TRIES = 3, /* for what needs more memory than there is, alone in its unit */
+};
 
 bool sl_server_file_note_trouble(sl_server_file *file, sl_str user, uint64_t ident) {
     uint64_t hash =
@@ -26,15 +31,18 @@ void sl_work_failures_clear(sl_server_file *file) {
     }
 }
 
-static bool allocate_all(sl_server_file *file, sl_status *st) {
-    for (sl_ident_request *r = file->requests; r; r = r->next) {
+/* *refused: the request that failed. */
+static bool allocate_all(sl_server_file *file, sl_ident_request ***refused, sl_status *st) {
+    for (sl_ident_request **link = &file->requests, *r; (r = *link); link = &r->next) {
         sl_client_file row = {
             .type = r->type, .proxy = r->proxy, .user = sl_str_of(r->user, r->user_size)};
         if (!r->member) continue;
+        *refused = link;
         if (!sl_server_history_allocate(file->history, &row, st)) return false;
         r->made = row.ident;
         r->salt = row.salt;
     }
+    *refused = NULL;
     return true;
 }
 
@@ -76,22 +84,30 @@ static bool user_of(sl_server_file *file, uint64_t ident, sl_str *user) {
     return true;
 }
 
+/* More than realm or store can hold. */
+static bool is_limit(const sl_status *why) {
+    return why->cls == SL_ERR_STORAGE && strcmp(why->id, "LIMIT") == 0;
+}
+
 /* Failures that would come back with every attempt: the client's own fault, or something of ours
  * that only its work runs into. Passing trouble (disk, memory) is no reason to leave anybody out.
  */
 static bool will_repeat(const sl_status *why) {
     return why->cls == SL_ERR_SESSION || why->cls == SL_ERR_INTERNAL || why->cls == SL_ERR_USAGE ||
-           (why->cls == SL_ERR_STORAGE && strcmp(why->id, "DAMAGED") == 0);
+           (why->cls == SL_ERR_STORAGE && strcmp(why->id, "DAMAGED") == 0) || is_limit(why);
 }
 
 static void describe(sl_server_file *file, sl_work_failure *failure, const sl_status *why) {
-    static const char ours[] = "the server could not integrate the upload; try again later";
     bool blamed = why->cls == SL_ERR_SESSION;
+    bool passes = !blamed && !is_limit(why) && why->cls != SL_ERR_INTERNAL;
+    const char *text = is_limit(why)
+                           ? "the server cannot store what was uploaded: an object, a key "
+                             "or a class is too large"
+                       : passes ? "the server could not integrate the upload; try again later"
+                                : "the server could not integrate the upload";
     failure->code = blamed ? why->code : 201;
-    if (blamed)
-        memcpy(failure->text, why->message, sizeof(failure->text));
-    else
-        memcpy(failure->text, ours, sizeof(ours));
+    failure->kind = failure->code == 201 && !passes ? SL_REFUSAL_FINAL : SL_REFUSAL_USUAL;
+    snprintf(failure->text, sizeof(failure->text), "%s", blamed ? why->message : text);
     if (!blamed && file->options.on_trouble) file->options.on_trouble(file->options.ctx, file, why);
 }
 
@@ -103,35 +119,75 @@ static bool exclude(sl_server_file *file, sl_client_work **link, const sl_status
     sl_str user;
     failure->ident = (*link)->ident;
     describe(file, failure, why);
-    if (failure->code == 212 && user_of(file, failure->ident, &user))
-        failure->repeated = sl_server_file_note_trouble(file, user, failure->ident);
+    if (failure->code == 212 && user_of(file, failure->ident, &user) &&
+        sl_server_file_note_trouble(file, user, failure->ident))
+        failure->kind = SL_REFUSAL_REPEATED;
     failure->next = file->failures;
     file->failures = failure;
     sl_client_work_drop(file, link);
     return true;
 }
 
-/* One attempt: everything, or nothing. *excluded: a client was taken out; try again. */
-static bool attempt(sl_server_file *file, uint64_t *added, bool *excluded, sl_status *st) {
-    sl_client_work **culprit = NULL;
-    sl_status why = SL_STATUS_INIT;
-    *excluded = false;
-    if (!sl_server_history_begin(file->history, st)) return false;
-    if (allocate_all(file, &why) && integrate_all(file, &culprit, &why))
-        return sl_server_history_commit(file->history, added, st);
-    sl_server_history_rollback(file->history);
-    if (culprit && will_repeat(&why)) {
-        *excluded = exclude(file, culprit, &why, st);
-        return *excluded;
+/* Tells a session that its file ident cannot be made. */
+static bool refuse_request(sl_server_file *file, sl_ident_request **link, const sl_status *why) {
+    sl_work_failure failure = {0};
+    sl_file_member *member = (*link)->member;
+    describe(file, &failure, why);
+    sl_ident_request_drop(file, link);
+    if (member) member->vtbl->failed(member, failure.code, failure.kind, failure.text);
+    return true;
+}
+
+/* A unit that failed as a whole says not who is to blame: it is halved until one changeset of one
+ * client is left, which then is. What takes too much memory gets some tries alone. */
+static bool narrow(sl_server_file *file, const sl_status *why, bool *again, sl_status *st) {
+    bool memory = why->cls == SL_ERR_MEMORY;
+    bool smaller = sl_work_narrow(file);
+    *again = !memory || (!smaller && ++file->strikes >= MEMORY_TRIES);
+    if (!*again) {
+        if (st) *st = *why;
+        return false;
     }
-    if (st) *st = why;
+    if (smaller) return true;
+    file->strikes = 0;
+    sl_client_work **link = &file->work;
+    while (*link && !(*link)->chosen)
+        link = &(*link)->next;
+    if (*link) return exclude(file, link, why, st);
+    return !file->requests || refuse_request(file, &file->requests, why);
+}
+
+/* After a unit was rolled back: *again, if there is less to do now. Passing trouble (disk) is a
+ * failure. */
+static bool set_aside(sl_server_file *file, sl_client_work **culprit, sl_ident_request **refused,
+                      const sl_status *why, bool *again, sl_status *st) {
+    *again = will_repeat(why);
+    if (*again && culprit) return exclude(file, culprit, why, st);
+    if (*again && refused) return refuse_request(file, refused, why);
+    if (*again || why->cls == SL_ERR_MEMORY) return narrow(file, why, again, st);
+    if (st) *st = *why;
     return false;
+}
+
+/* One attempt: everything, or nothing. *again: somebody was taken out, or the unit made smaller. */
+static bool attempt(sl_server_file *file, uint64_t *added, bool *again, sl_status *st) {
+    sl_client_work **culprit = NULL;
+    sl_ident_request **refused = NULL;
+    sl_status why = SL_STATUS_INIT;
+    *again = false;
+    if (!sl_server_history_begin(file->history, st)) return false;
+    if (allocate_all(file, &refused, &why) && integrate_all(file, &culprit, &why)) {
+        if (sl_server_history_commit(file->history, added, &why)) return true;
+    } else {
+        sl_server_history_rollback(file->history);
+    }
+    return set_aside(file, culprit, refused, &why, again, st);
 }
 
 static void tell_failures(sl_server_file *file) {
     for (sl_work_failure *f = file->failures; f; f = f->next) {
         sl_file_member *member = sl_server_file_member(file, f->ident);
-        if (member) member->vtbl->failed(member, f->code, f->repeated, f->text);
+        if (member) member->vtbl->failed(member, f->code, f->kind, f->text);
     }
     sl_work_failures_clear(file);
 }
@@ -208,13 +264,14 @@ static void settle_work(sl_server_file *file, bool new_level) {
 
 bool sl_server_file_work(sl_server_file *file, sl_status *st) {
     uint64_t added = 0;
-    bool excluded = true, ok = true;
+    bool again = true, ok = true;
     int level = sl_server_history_level(file->history);
-    while (ok && excluded && sl_server_file_waiting(file)) {
+    while (ok && again && sl_server_file_waiting(file)) {
         sl_work_choose(file);
-        ok = attempt(file, &added, &excluded, st);
+        ok = attempt(file, &added, &again, st);
     }
     if (ok) {
+        sl_work_widen(file);
         settle_work(file, sl_server_history_level(file->history) != level);
         settle_pace(file);
         tell_idents(file);

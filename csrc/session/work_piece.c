@@ -2,24 +2,51 @@
  * changeset, clients in turn. The rest is a later unit, between which others are served. */
 #include "session/server_file_private.h"
 
-static void choose_piece(sl_server_file *file, sl_client_work *work, size_t *left) {
-    work->chosen = *left > 0;
+/* What a unit has room for: bytes and changesets. */
+typedef struct unit_room {
+    size_t bytes, changesets;
+} unit_room;
+
+/* With a serialized transaction nothing is cut. */
+static size_t weight(const sl_client_work *work) {
+    return work->transact || work->piece == 0 ? 1 : work->piece;
+}
+
+static void choose_piece(sl_server_file *file, sl_client_work *work, unit_room *room) {
+    work->chosen = room->bytes > 0 && room->changesets > 0;
     if (!work->chosen) return;
-    size_t at = work->done;
-    while (at < work->count && (*left > 0 || work->transact)) {
+    size_t at = work->done, last = work->count;
+    if (!work->transact && last - at > room->changesets) last = at + room->changesets;
+    while (at < last && (room->bytes > 0 || work->transact)) {
         size_t cost = work->entries[at++].changeset.size + 1;
-        *left -= cost < *left ? cost : *left;
+        room->bytes -= cost < room->bytes ? cost : room->bytes;
     }
     work->piece = at - work->done;
+    room->changesets -= weight(work);
     file->last_chosen = work->ident;
 }
 
 void sl_work_choose(sl_server_file *file) {
-    size_t left = file->options.unit_bytes;
+    unit_room room = {file->options.unit_bytes, file->narrow ? file->narrow : SIZE_MAX};
     for (sl_client_work *w = file->work; w; w = w->next)
-        if (w->ident > file->turn) choose_piece(file, w, &left);
+        if (w->ident > file->turn) choose_piece(file, w, &room);
     for (sl_client_work *w = file->work; w && w->ident <= file->turn; w = w->next)
-        choose_piece(file, w, &left);
+        choose_piece(file, w, &room);
+}
+
+bool sl_work_narrow(sl_server_file *file) {
+    size_t sum = 0;
+    for (const sl_client_work *w = file->work; w; w = w->next)
+        if (w->chosen) sum += weight(w);
+    if (sum <= 1) return false;
+    file->narrow = sum / 2;
+    return true;
+}
+
+void sl_work_widen(sl_server_file *file) {
+    enum { WIDE = 4096 };
+    file->narrow = file->narrow < WIDE ? file->narrow * 2 : 0;
+    file->strikes = 0;
 }
 
 /* A client may only have got as far as the last changeset of its piece. */

@@ -36,7 +36,9 @@ struct sl_memory_disk {
     bool dies, dead;              /* that operation is the machine's last; it was */
     bool last_commit_stays;
     uint64_t limit;
-    sl_state_facts kept; /* the kept state, `kept_bytes` its segments */
+    uint64_t value_limit; /* of one value */
+    bool refuses;         /* what fails next is a "LIMIT" */
+    sl_state_facts kept;  /* the kept state, `kept_bytes` its segments */
     sl_buf kept_bytes;
     sl_buf part;              /* what was received of a state */
     size_t part_durable;      /* so much of it survives a loss of power */

@@ -18,7 +18,7 @@ sl_memory_disk *sl_memory_disk_new(const sl_alloc *alloc) {
     sl_buf_init(&disk->kept_bytes, alloc);
     sl_buf_init(&disk->part, alloc);
     disk->refs = 1;
-    disk->limit = UINT64_MAX;
+    disk->limit = disk->value_limit = UINT64_MAX;
     return disk;
 }
 
@@ -116,8 +116,13 @@ void sl_memory_disk_die(sl_memory_disk *disk, uint64_t nth, bool stays) {
 }
 
 void sl_memory_disk_fail(sl_memory_disk *disk, uint64_t nth) {
-    disk->dies = false;
+    disk->dies = disk->refuses = false;
     disk->fail_at = nth ? disk->operations + nth : 0;
+}
+
+void sl_memory_disk_refuse(sl_memory_disk *disk, uint64_t nth) {
+    sl_memory_disk_fail(disk, nth);
+    disk->refuses = true;
 }
 
 uint64_t sl_memory_disk_operations(const sl_memory_disk *disk) {
@@ -126,6 +131,10 @@ uint64_t sl_memory_disk_operations(const sl_memory_disk *disk) {
 
 void sl_memory_disk_limit(sl_memory_disk *disk, uint64_t bytes) {
     disk->limit = bytes;
+}
+
+void sl_memory_disk_limit_values(sl_memory_disk *disk, uint64_t bytes) {
+    disk->value_limit = bytes;
 }
 
 uint64_t sl_memory_disk_size(const sl_memory_disk *disk) {
@@ -168,7 +177,8 @@ bool sl_memory_step(sl_memory_store *store, sl_status *st) {
     if (++disk->operations != disk->fail_at && !disk->dead) return true;
     disk->dead = disk->dead || disk->dies;
     disk->fail_at = 0;
-    return sl_fail(st, SL_ERR_STORAGE, "IO", "the storage failed at operation %llu, as planned",
+    return sl_fail(st, SL_ERR_STORAGE, disk->refuses ? "LIMIT" : "IO",
+                   "the storage failed at operation %llu, as planned",
                    (unsigned long long)disk->operations);
 }
 
@@ -181,6 +191,9 @@ bool sl_memory_put(sl_memory_store *store, sl_str key, sl_str value, sl_status *
     const sl_memory_item *old = sl_memory_tree_get(&store->work, key);
     uint64_t before = old ? (uint64_t)old->key_size + old->value_size : 0;
     uint64_t after = (uint64_t)key.size + value.size;
+    if (value.size > store->disk->value_limit)
+        return sl_fail(st, SL_ERR_STORAGE, "LIMIT", "one value has %u of %llu bytes", value.size,
+                       (unsigned long long)store->disk->value_limit);
     if (after > before && store->work.bytes - before + after > store->disk->limit) {
         return sl_fail(
             st, SL_ERR_STORAGE, "FULL", "no space left: the disk holds %llu of %llu bytes",

@@ -49,12 +49,17 @@ void sl_memory_disk_die(sl_memory_disk *disk, uint64_t nth, bool stays);
 /* From now on the `nth` (1 = next) call of a function that can fail fails once with SL_ERR_STORAGE
  * "IO", without any effect but that of a failed commit (rollback); 0 = no failure planned. */
 void sl_memory_disk_fail(sl_memory_disk *disk, uint64_t nth);
+/* As sl_memory_disk_fail, but it fails with SL_ERR_STORAGE "LIMIT". */
+void sl_memory_disk_refuse(sl_memory_disk *disk, uint64_t nth);
 /* Calls that could have failed since the disk was made. */
 uint64_t sl_memory_disk_operations(const sl_memory_disk *disk);
 /* Bytes of keys and values the disk may hold, UINT64_MAX (the start) = no limit. A change that
  * would exceed it fails with SL_ERR_STORAGE "FULL" and has no effect; what is there already stays.
  */
 void sl_memory_disk_limit(sl_memory_disk *disk, uint64_t bytes);
+/* Bytes that one value (an object, an entry, a client's row, ...) may have, UINT64_MAX (the start)
+ * = no limit. A larger one fails with SL_ERR_STORAGE "LIMIT" at every try. */
+void sl_memory_disk_limit_values(sl_memory_disk *disk, uint64_t bytes);
 /* Bytes of keys and values committed. */
 uint64_t sl_memory_disk_size(const sl_memory_disk *disk);
 

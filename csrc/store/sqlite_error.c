@@ -43,8 +43,8 @@ bool sl_sqlite_fail_db(sqlite3 *db, const char *path, int rc, const char *what, 
     int last_error = errno;
     if ((rc & 0xff) == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM) return sl_fail_memory(st);
     if ((rc & 0xff) == SQLITE_TOOBIG) {
-        return sl_fail(st, SL_ERR_USAGE, "", "%s: %s: more than a gigabyte in one value", path,
-                       what);
+        return sl_fail(st, SL_ERR_STORAGE, "LIMIT", "%s: %s: more than a gigabyte in one value",
+                       path, what);
     }
     int system_error = db ? sqlite3_system_errno(db) : 0;
     if (system_error == 0 && is_no_space(rc, last_error)) system_error = last_error;

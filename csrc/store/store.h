@@ -50,11 +50,12 @@ typedef bool (*sl_entry_visitor)(void *ctx, const sl_history_entry *entry);
 typedef bool (*sl_client_visitor)(void *ctx, const sl_client_file *row);
 
 /* All functions return false with `st` filled on failure: SL_ERR_STORAGE with an id (LOCKED, FULL,
- * DAMAGED, READONLY, IO, SYNC), SL_ERR_MEMORY, or SL_ERR_USAGE where the caller is wrong. After a
- * failed change the transaction can only be rolled back. Calls that change something are legal only
- * between begin and commit/rollback (SL_ERR_USAGE otherwise). A store is used by one thread at a
- * time and has at most one open transaction. Numbers of all kinds fit 63 bits. A visitor may call
- * the store. */
+ * DAMAGED, READONLY, IO, SYNC, or LIMIT: what is to be stored is beyond what this kind of store can
+ * hold, now and at every later try), SL_ERR_MEMORY, or SL_ERR_USAGE where the caller is wrong.
+ * After a failed change the transaction can only be rolled back. Calls that change something are
+ * legal only between begin and commit/rollback (SL_ERR_USAGE otherwise). A store is used by one
+ * thread at a time and has at most one open transaction. Numbers of all kinds fit 63 bits. A
+ * visitor may call the store. */
 typedef struct sl_store_vtbl {
     /* Closes; an open transaction is rolled back. `store` may not be used afterwards. */
     void (*close)(sl_store *store);

@@ -1,4 +1,5 @@
-/* failing_alloc.h - an allocator that counts what is alive and can refuse the n-th request. */
+/* failing_alloc.h - an allocator that counts what is alive and can refuse the n-th request, or all
+ * that are too large. */
 #ifndef SL_SPEC_FAILING_ALLOC_H
 #define SL_SPEC_FAILING_ALLOC_H
 
@@ -13,6 +14,7 @@ typedef struct failing_alloc {
     uint64_t fail_at;
     int64_t live;
     uint64_t requests;
+    size_t largest; /* larger requests fail; 0 = no limit */
 } failing_alloc;
 
 static inline void *failing_realloc(void *ctx, void *block, size_t size) {
@@ -24,13 +26,14 @@ static inline void *failing_realloc(void *ctx, void *block, size_t size) {
     }
     self->requests++;
     if (self->fail_at && --self->fail_at == 0) return NULL;
+    if (self->largest && size > self->largest) return NULL;
     void *result = realloc(block, size);
     if (!block && result) self->live++;
     return result;
 }
 
 static inline void failing_alloc_init(failing_alloc *self) {
-    *self = (failing_alloc){{failing_realloc, self}, 0, 0, 0};
+    *self = (failing_alloc){{failing_realloc, self}, 0, 0, 0, 0};
 }
 
 #endif

@@ -31,6 +31,7 @@ typedef struct server_rig {
     const char *token; /* legacy token that is good; "" = none */
     uint64_t max_backlog;
     size_t unit_bytes;
+    sl_realm_limits limits;
     unsigned switched_off; /* features of the next connections */
 } server_rig;
 
@@ -66,6 +67,7 @@ static inline bool rig_open_file(server_rig *rig, struct rig_file *f, sl_status 
                                       .env = &rig->env.env,
                                       .max_backlog = rig->max_backlog,
                                       .unit_bytes = rig->unit_bytes,
+                                      .limits = rig->limits,
                                       .on_work = rig_on_work,
                                       .ctx = f};
     if (!f->disk) f->disk = sl_memory_disk_new(&rig->memory.alloc);

@@ -15,14 +15,18 @@ files.__index = files
 local LINGER, SLICE, CARE_PAUSE = 60, 0.005, 0.003
 
 ---@param options { directory: string, loop: userdata, log: function, keep_originals: boolean|nil,
----max_backlog: integer|nil, max_merge_steps: integer|nil, max_classes: integer|nil, state_transfer: boolean|nil,
+---max_backlog: integer|nil, max_merge_steps: integer|nil, max_classes: integer|nil,
+---max_properties: integer|nil, max_key_bytes: integer|nil, max_nesting: integer|nil, max_object_bytes: integer|nil,
+---state_transfer: boolean|nil,
 ---state_min_bytes: integer|nil, state_age_bytes: integer|nil,
 ---client_ttl: integer|false|nil, compact_interval: integer|false|nil }
 function files.new(options)
     return setmetatable({
         directory = options.directory, loop = options.loop, log = options.log, keep_originals = options.keep_originals,
         max_backlog = options.max_backlog, max_merge_steps = options.max_merge_steps,
-        max_classes = options.max_classes,
+        max_classes = options.max_classes, max_properties = options.max_properties,
+        max_key_bytes = options.max_key_bytes, max_nesting = options.max_nesting,
+        max_object_bytes = options.max_object_bytes,
         open_files = {}, waiting = {}, making = {}, caring = {}, gaps = {},
         longest = { seconds = 0 },
         client_ttl = options.client_ttl or nil,
@@ -228,9 +232,14 @@ function files:open(app_id, partition)
     local file, message, code = core.server.file({
         path = path, keep_originals = self.keep_originals,
         max_backlog = self.max_backlog, max_merge_steps = self.max_merge_steps,
-        max_classes = self.max_classes,
+        max_classes = self.max_classes, max_properties = self.max_properties,
+        max_key_bytes = self.max_key_bytes, max_nesting = self.max_nesting,
+        max_object_bytes = self.max_object_bytes,
         min_state = self.state_min_bytes, state_age = self.state_age_bytes,
         client_ttl = self.client_ttl, compact_interval = self.compact_interval,
+        on_trouble = function(_, reason, number)
+            self.log("error", "an upload was left out", { file = entry.path, reason = reason, code = number })
+        end,
         on_work = function() on_work(self, entry) end,
         on_state = self.state_transfer ~= false and function() on_state(self, entry) end or nil,
     })

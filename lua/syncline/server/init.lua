@@ -349,7 +349,9 @@ local function prepare(self)
     self.files = files.new({
         directory = self.config.storage, loop = self.loop, log = self.log, keep_originals = self.config.keep_originals,
         max_backlog = self.config.max_backlog, max_merge_steps = self.config.max_merge_steps,
-        max_classes = self.config.max_classes,
+        max_classes = self.config.max_classes, max_properties = self.config.max_properties,
+        max_key_bytes = self.config.max_key_bytes, max_nesting = self.config.max_nesting,
+        max_object_bytes = self.config.max_object_bytes,
         state_transfer = self.config.state_transfer,
         state_min_bytes = self.config.state_min_bytes, state_age_bytes = self.config.state_age_bytes,
         client_ttl = self.config.client_ttl, compact_interval = self.config.compact_interval,
