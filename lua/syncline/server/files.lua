@@ -237,8 +237,8 @@ function files:open(app_id, partition)
         max_object_bytes = self.max_object_bytes,
         min_state = self.state_min_bytes, state_age = self.state_age_bytes,
         client_ttl = self.client_ttl, compact_interval = self.compact_interval,
-        on_trouble = function(_, reason, number)
-            self.log("error", "an upload was left out", { file = entry.path, reason = reason, code = number })
+        on_trouble = function(_, why, number)
+            self.log("error", "an upload was left out", { file = entry.path, reason = why, code = number })
         end,
         on_work = function() on_work(self, entry) end,
         on_state = self.state_transfer ~= false and function() on_state(self, entry) end or nil,
