@@ -350,6 +350,7 @@ build = {
       "csrc/store/sqlite_tables.c",
       "csrc/store/sqlite_time.c",
       "csrc/store/sqlite_transaction.c",
+      "csrc/store/sqlite_update.c",
       "csrc/store/state.c",
       "csrc/store/store_check.c",
       "csrc/transform/explain.c",

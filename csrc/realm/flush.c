@@ -79,6 +79,14 @@ static bool check_size(const sl_realm *realm, const sl_class *cls, const sl_obje
                    (unsigned long long)most);
 }
 
+static bool write_object(sl_realm *realm, const sl_cell *cell, sl_status *st) {
+    const sl_realm_source *source = realm->source;
+    const sl_class *cls = cell->table->cls;
+    bool whole = !cell->in_source || !source->object_update || cell->properties == UINT64_MAX;
+    return whole ? source->object_save(source->ctx, cls, cell->object, st)
+                 : source->object_update(source->ctx, cls, cell->object, cell->properties, st);
+}
+
 static bool save(sl_realm *realm, sl_cell *cell, sl_status *st) {
     const sl_realm_source *source = realm->source;
     const sl_class *cls = cell->table->cls;
@@ -88,7 +96,7 @@ static bool save(sl_realm *realm, sl_cell *cell, sl_status *st) {
             return true;
         if (!check_size(realm, cls, cell->object, st)) return false;
         if (!extend_deep(realm, cell, cell->object)) return sl_fail_memory(st);
-        if (!source->object_save(source->ctx, cls, cell->object, st)) return false;
+        if (!write_object(realm, cell, st)) return false;
         cell->in_source = true;
     } else if (cell->in_source) {
         if (!source->object_erase(source->ctx, cls, &cell->key, st)) return false;

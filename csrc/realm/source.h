@@ -59,6 +59,11 @@ typedef struct sl_realm_source {
      * cls->property_count), embedded objects included; slots of erased properties are to be
      * skipped. */
     bool (*object_save)(void *ctx, const sl_class *cls, const sl_object *object, sl_status *st);
+    /* Writes some properties of an object that was loaded or saved before: bit i of `properties`
+     * stands for property i, bit 63 for all from 63 on. The others are as they were stored. May be
+     * NULL: object_save does as well. */
+    bool (*object_update)(void *ctx, const sl_class *cls, const sl_object *object,
+                          uint64_t properties, sl_status *st);
     /* The row may be absent. */
     bool (*object_erase)(void *ctx, const sl_class *cls, const sl_key *key, sl_status *st);
     /* All keys of a class, in any order. */

@@ -29,6 +29,8 @@ void sl_sqlite_class_reset(sl_sqlite_store *store, sl_cat_class *cls) {
     sqlite3_finalize(extra->save);
     sqlite3_finalize(extra->load);
     sqlite3_finalize(extra->erase);
+    for (uint32_t i = 0; i < SL_SQLITE_UPDATES; i++)
+        sqlite3_finalize(extra->updates[i].stmt);
     for (uint32_t i = 0; i < extra->finds; i++)
         sqlite3_finalize(extra->find[i]);
     sl_delete(&store->alloc, extra->find);

@@ -4,11 +4,22 @@
 
 #include "store/sqlite_internal.h"
 
+/* Writes some columns of a row that is there; see sl_sqlite_update_statement. */
+typedef struct sl_sqlite_update {
+    uint64_t columns; /* bit i: column i of the class; 0: free */
+    sqlite3_stmt *stmt;
+    uint32_t wanted; /* how often, while there was no statement */
+} sl_sqlite_update;
+
+enum { SL_SQLITE_UPDATES = 8 };
+
 /* The statements of one class, prepared when first needed and thrown away when its columns change.
  * Columns are those of the catalogue's properties, in that order. */
 typedef struct sl_sqlite_class {
     sqlite3_stmt *save, *load, *erase;
-    sqlite3_stmt **find; /* for each property: who links to a key; NULL or `finds` of them */
+    sl_sqlite_update updates[SL_SQLITE_UPDATES];
+    uint32_t next_update; /* the one that is given up next */
+    sqlite3_stmt **find;  /* for each property: who links to a key; NULL or `finds` of them */
     uint32_t finds;
     bool known;        /* the two below are worked out */
     bool links_inside; /* links can hide in JSON columns, so _sl_links has to be kept */
@@ -20,6 +31,12 @@ sl_cat_class *sl_sqlite_class_of(sl_sqlite_store *store, const sl_class *cls, sl
 sl_sqlite_class *sl_sqlite_class_extra(sl_sqlite_store *store, sl_cat_class *cls);
 /* Throws the statements away. */
 void sl_sqlite_class_reset(sl_sqlite_store *store, sl_cat_class *cls);
+
+/* The statement that writes these columns (not none) of the row with key ?1, column i from ?(i +
+ * 2). *stmt = NULL: they are not written often enough, save the whole row. */
+bool sl_sqlite_update_statement(sl_sqlite_store *store, const sl_cat_class *cls,
+                                sl_sqlite_class *extra, uint64_t columns, sqlite3_stmt **stmt,
+                                sl_status *st);
 
 /* First lines of every function on objects: the class as stored, its table made if it was pending.
  * NULL with SL_ERR_INTERNAL for an embedded class, which has none. */

@@ -138,15 +138,20 @@ static bool erase_row(sl_sqlite_store *store, const sl_cat_class *cls, sl_sqlite
            step_once(store, stmt, "erasing an object", st);
 }
 
+/* Whether a set of properties as object_update has it holds property `index`. */
+static bool holds(uint64_t properties, uint32_t index) {
+    return properties >> (index < 63 ? index : 63) & 1;
+}
+
 static bool bind_columns(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class *cls,
-                         const sl_object *object, sl_status *st) {
+                         const sl_object *object, uint64_t properties, sl_status *st) {
     const uint32_t *slots = sl_cat_class_slots(&store->catalogue, cls, object->cls, st);
     if (!slots) return false;
     if (!sl_sqlite_bind_key(store, stmt, 1, &object->key, cls->def.key_type, false, st)) {
         return false;
     }
     for (uint32_t i = 0; i < object->cls->property_count; i++) {
-        if (slots[i] == SL_NO_SLOT) continue;
+        if (slots[i] == SL_NO_SLOT || !holds(properties, i)) continue;
         const sl_cat_property *property = &cls->properties[slots[i]];
         if (!sl_sqlite_bind_node(store, stmt, (int)slots[i] + 2, property,
                                  object->cls->properties[i].embedded, sl_object_at(object, i),
@@ -158,10 +163,10 @@ static bool bind_columns(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_clas
 }
 
 static bool bind_object(sl_sqlite_store *store, sqlite3_stmt *stmt, sl_cat_class *cls,
-                        const sl_object *object, sl_status *st) {
+                        const sl_object *object, uint64_t properties, sl_status *st) {
     sl_arena_reset(&store->bound);
     store->saving = true;
-    bool ok = bind_columns(store, stmt, cls, object, st);
+    bool ok = bind_columns(store, stmt, cls, object, properties, st);
     store->saving = false;
     return ok;
 }
@@ -186,9 +191,51 @@ static bool object_save(void *ctx, const sl_class *cls, const sl_object *object,
     bool by_hand = object->key.type == SL_TYPE_NULL;
     if (by_hand && !erase_row(store, cat, extra, &object->key, st)) return false;
     bool added = false;
-    return bind_object(store, stmt, cat, object, st) && save_row(store, stmt, &added, st) &&
+    return bind_object(store, stmt, cat, object, UINT64_MAX, st) &&
+           save_row(store, stmt, &added, st) &&
            (!extra->links_inside ||
             sl_sqlite_links_save(store, cat, object, added && !by_hand, st));
+}
+
+/* *columns: those of the properties, 0 if one of them is not among the first 64. *links: links can
+ * hide in one of them. */
+static void columns_of(const sl_sqlite_store *store, const sl_cat_class *cls, const uint32_t *slots,
+                       uint32_t slot_count, uint64_t properties, uint64_t *columns, bool *links) {
+    *columns = 0;
+    *links = false;
+    for (uint32_t i = 0; i < slot_count; i++) {
+        if (slots[i] == SL_NO_SLOT || !holds(properties, i)) continue;
+        if (slots[i] >= 64) {
+            *columns = 0;
+            return;
+        }
+        *columns |= UINT64_C(1) << slots[i];
+        *links = *links || sl_sqlite_hides_links(store, &cls->properties[slots[i]].def);
+    }
+}
+
+/* A whole row costs as much again for the columns that stay as they are: SQLite compares and moves
+ * their entries in indexes, collections are written as text, links are looked up. */
+static bool object_update(void *ctx, const sl_class *cls, const sl_object *object,
+                          uint64_t properties, sl_status *st) {
+    sl_sqlite_store *store = ctx;
+    if (!sl_sqlite_changing(store, st)) return false;
+    sl_cat_class *cat = sl_sqlite_table_of(store, cls, st);
+    sl_sqlite_class *extra = cat ? need_extra(store, cat, st) : NULL;
+    const uint32_t *slots = extra ? sl_cat_class_slots(&store->catalogue, cat, cls, st) : NULL;
+    if (!slots) return false;
+    uint64_t columns = 0;
+    bool links = false;
+    if (object->key.type != SL_TYPE_NULL)
+        columns_of(store, cat, slots, cls->property_count, properties, &columns, &links);
+    sqlite3_stmt *stmt = NULL;
+    if (columns && !sl_sqlite_update_statement(store, cat, extra, columns, &stmt, st)) return false;
+    if (!stmt) return object_save(ctx, cls, object, st);
+    if (!bind_object(store, stmt, cat, object, properties, st) ||
+        !step_once(store, stmt, "saving an object", st))
+        return false;
+    if (sqlite3_changes(store->db) == 0) return object_save(ctx, cls, object, st);
+    return !links || sl_sqlite_links_save(store, cat, object, false, st);
 }
 
 static bool object_erase(void *ctx, const sl_class *cls, const sl_key *key, sl_status *st) {
@@ -412,6 +459,7 @@ void sl_sqlite_source_init(sl_sqlite_store *store) {
         .property_indexed = sl_sqlite_property_indexed,
         .object_load = object_load,
         .object_save = object_save,
+        .object_update = object_update,
         .object_erase = object_erase,
         .object_scan = object_scan,
         .object_nth = sl_sqlite_object_nth,

@@ -120,6 +120,35 @@ static void save_one(side *s, maker_random *random) {
     sl_object_free(s->m.alloc, object);
 }
 
+/* Some properties of an object that is there, time and again, so that statements of their own are
+ * worth while; as a realm has it, what is not among them is as it was stored. */
+static void update_some(side *s, maker_random *random) {
+    char room[64];
+    const sl_realm_source *source = s->m.source;
+    sl_class *cls = any_table(s, random);
+    sl_key key = cls ? some_key(cls, random, room) : (sl_key){0};
+    sl_object *object = cls ? load_object(&s->m, cls, &key) : NULL;
+    if (!object) return;
+    maker_classes classes = targets_of(&s->m);
+    uint64_t some = random_bits(random) & random_bits(random);
+    for (int n = 0; n < 20; n++) {
+        sl_object *made = make_object(&s->m, cls, &key);
+        set_random_object(&s->m, random, made, &classes, 1);
+        for (uint32_t i = 0; i < cls->property_count; i++) {
+            if (!(some >> i & 1)) continue;
+            sl_node old = object->values[i];
+            object->values[i] = made->values[i];
+            made->values[i] = old;
+        }
+        sl_object_free(s->m.alloc, made);
+        if (source->object_update)
+            OK(source->object_update(source->ctx, cls, object, some, st));
+        else
+            save_object(&s->m, object);
+    }
+    sl_object_free(s->m.alloc, object);
+}
+
 static void erase_one(side *s, maker_random *random) {
     char room[64];
     sl_class *cls = any_table(s, random);
@@ -144,8 +173,10 @@ static void live(side *s, uint64_t seed) {
             drop_property(s, &step);
         else if (what < 8 && random_below(&random, 4) == 0)
             drop_class(s, &step);
-        else if (what < 17)
+        else if (what < 14)
             save_one(s, &step);
+        else if (what < 17)
+            update_some(s, &step);
         else
             erase_one(s, &step);
     }

@@ -194,6 +194,31 @@ static void links_inside_json_follow_new_and_old_objects(void **state) {
     assert_sql(w, "SELECT target_key FROM _sl_links ORDER BY 1", "20\n21\n22\n");
 }
 
+static void an_update_writes_no_other_columns(void **state) {
+    world *w = *state;
+    maker *m = &w->m;
+    BEGIN(w->store);
+    sl_class *cls = make_class(m, SL_STR("Thing"), SL_TABLE_TOPLEVEL, SL_TYPE_INT);
+    make_property(m, cls, SL_STR("a"), SL_TYPE_INT, SL_SINGLE, true, NONE);
+    make_property(m, cls, SL_STR("b"), SL_TYPE_INT, SL_SINGLE, true, NONE);
+    sl_key key = int_key(1);
+    sl_object *object = make_object(m, cls, &key);
+    object->values[1].value = (sl_value){.type = SL_TYPE_INT, .integer = 7};
+    save_object(m, object);
+    /* Whole rows until a statement is worth while. */
+    for (int i = 0; i < 40; i++) {
+        object->values[0].value = (sl_value){.type = SL_TYPE_INT, .integer = i};
+        if (i == 39) object->values[1].value.integer = 8;
+        OK(m->source->object_update(m->source->ctx, cls, object, 1, st));
+    }
+    /* A row that is not there is made, as a whole. */
+    key = object->key = int_key(2);
+    OK(m->source->object_update(m->source->ctx, cls, object, 1, st));
+    OK(w->store->vtbl->commit(w->store, false, st));
+    sl_object_free(m->alloc, object);
+    assert_sql(w, "SELECT _id, a, b FROM Thing ORDER BY _id", "1|39|7\n2|39|8\n");
+}
+
 static void indexes_of_links_hold_no_nulls_and_find_referrers(void **state) {
     world *w = *state;
     maker *m = &w->m;
@@ -439,6 +464,7 @@ int main(void) {
         T(what_sqlite_cannot_hold_is_kept_as_bytes),
         T(collections_and_embedded_objects_are_json),
         T(links_inside_json_follow_new_and_old_objects),
+        T(an_update_writes_no_other_columns),
         T(indexes_of_links_hold_no_nulls_and_find_referrers),
         T(class_names_of_every_kind_get_tables_of_their_own),
         T(property_names_of_every_kind_get_columns_of_their_own),
