@@ -1,6 +1,7 @@
 #include "history/client_reset.h"
 
 #include "history/client_history_private.h"
+#include "history/reseed.h"
 #include "history/reset_replay.h"
 #include "history/reset_transfer.h"
 #include "realm/read.h"
@@ -73,6 +74,8 @@ static bool decide(const sl_reset_request *request, const sl_reset_trace *before
                    sl_status *st) {
     enum { MOST_TRIES = 20 };
     *recover = request->mode != SL_RESET_DISCARD;
+    if (request->reseed && request->mode != SL_RESET_RECOVER)
+        return sl_fail(st, SL_ERR_USAGE, "", "what is given back is recovered, not discarded");
     if (*recover && request->no_recovery) {
         if (request->mode == SL_RESET_RECOVER)
             return sl_fail(st, SL_ERR_SESSION, "LOOP",
@@ -117,15 +120,26 @@ static void note_failure(sl_client_history *history, const sl_reset_trace *befor
 /* ---- local changes the server does not know -------------------------------------------------- */
 
 typedef struct candidate {
-    uint64_t version;
+    uint64_t version, origin_timestamp;
     sl_str changeset; /* what is left of it, in the arena */
 } candidate;
+
+/* A change that is made by a reset which gives back what is here. */
+typedef struct given_change {
+    struct given_change *next;
+    uint64_t origin_timestamp;
+    sl_str changeset;
+} given_change;
 
 typedef struct reset {
     sl_client_history *history, *fresh;
     sl_arena arena;
     candidate *candidates;
     size_t count, capacity;
+    sl_reseed *reseed;         /* NULL: nothing is given back */
+    given_change *given, *end; /* in the arena; then no candidate has a changeset any more */
+    uint64_t given_bytes, given_count, now;
+    uint64_t taken;
     sl_reset_trace trace; /* as it is noted before the reset */
     uint64_t dropped;
     bool failed;
@@ -144,7 +158,7 @@ static bool add_candidate(void *ctx, const sl_history_entry *entry) {
         r->candidates = grown;
         r->capacity = capacity;
     }
-    r->candidates[r->count++] = (candidate){entry->version, SL_STR("")};
+    r->candidates[r->count++] = (candidate){entry->version, entry->origin_timestamp, SL_STR("")};
     return true;
 }
 
@@ -171,24 +185,55 @@ static bool load_candidate(reset *r, uint64_t version, sl_str *bytes, sl_status 
     return !(bytes->size && !bytes->data) || sl_fail_memory(st);
 }
 
+static bool give(reset *r, sl_str changeset, uint64_t origin_timestamp) {
+    given_change *given = sl_arena_zero(&r->arena, 1, sizeof *given);
+    if (!given) return false;
+    given->changeset = changeset;
+    given->origin_timestamp = origin_timestamp;
+    if (r->end)
+        r->end->next = given;
+    else
+        r->given = given;
+    r->end = given;
+    r->given_bytes += changeset.size;
+    r->given_count++;
+    return true;
+}
+
+/* The encoding, in the arena; empty if there are no instructions. */
+static bool encode(reset *r, const sl_changeset *cs, sl_str *out, sl_status *st) {
+    sl_buf encoded;
+    sl_buf_init(&encoded, r->history->alloc);
+    bool ok = sl_changeset_encode(cs, SL_ENCODE_UPFRONT, &encoded, st);
+    *out = SL_STR("");
+    if (ok && encoded.size) {
+        *out = sl_arena_str(&r->arena, sl_str_of(encoded.data, encoded.size));
+        if (!out->data) ok = sl_fail_memory(st);
+    }
+    sl_buf_free(&encoded);
+    return ok;
+}
+
+static bool take_given(void *ctx, const sl_changeset *cs, sl_status *st) {
+    reset *r = ctx;
+    sl_str bytes;
+    return encode(r, cs, &bytes, st) && (give(r, bytes, r->now) || sl_fail_memory(st));
+}
+
 static bool replay_candidate(reset *r, sl_reset_replay *replay, candidate *c, sl_status *st) {
     sl_str bytes;
     sl_changeset cs, out;
-    sl_buf encoded;
     if (!load_candidate(r, c->version, &bytes, st)) return false;
     sl_changeset_init(&cs, r->history->alloc);
     sl_changeset_init(&out, r->history->alloc);
-    sl_buf_init(&encoded, r->history->alloc);
     bool ok = sl_changeset_parse(&cs, bytes.data, bytes.size, st) &&
-              sl_reset_replay_changeset(replay, &cs, &out, st) &&
-              sl_changeset_encode(&out, SL_ENCODE_UPFRONT, &encoded, st);
-    if (ok && encoded.size) {
-        c->changeset = sl_arena_str(&r->arena, sl_str_of(encoded.data, encoded.size));
-        if (!c->changeset.data) ok = sl_fail_memory(st);
-    }
+              (!r->reseed || sl_reseed_rename(r->reseed, &cs, st)) &&
+              sl_reset_replay_changeset(replay, &cs, &out, st) && encode(r, &out, &bytes, st);
+    if (ok && !r->reseed) c->changeset = bytes;
+    if (ok && r->reseed && bytes.size && !give(r, bytes, c->origin_timestamp))
+        ok = sl_fail_memory(st);
     sl_changeset_free(&cs);
     sl_changeset_free(&out);
-    sl_buf_free(&encoded);
     return ok;
 }
 
@@ -200,9 +245,10 @@ static bool replay_all(reset *r, bool schema_only, sl_status *st) {
                                        .schema_only = schema_only};
     sl_reset_replay *replay = sl_reset_replay_new(&options);
     if (!replay) return sl_fail_memory(st);
-    bool ok = true;
+    bool ok = !r->reseed || sl_reseed_objects(r->reseed, st);
     for (size_t i = 0; ok && i < r->count; i++)
         ok = replay_candidate(r, replay, &r->candidates[i], st);
+    ok = ok && (!r->reseed || sl_reseed_content(r->reseed, st));
     r->dropped = sl_reset_replay_dropped(replay);
     sl_reset_replay_free(replay);
     return ok;
@@ -268,6 +314,26 @@ static bool rewrite_history(reset *r, sl_client_state *state, sl_status *st) {
     return true;
 }
 
+/* As commits of their own, after everything that was here. */
+static bool append_given(reset *r, sl_client_state *state, sl_status *st) {
+    sl_client_history *h = r->history;
+    for (const given_change *given = r->given; given; given = given->next) {
+        state->size += given->changeset.size;
+        sl_history_entry entry = {.version = sl_client_state_next_version(&h->state),
+                                  .peer_version = state->cursors.dl_sv,
+                                  .origin_timestamp = given->origin_timestamp,
+                                  .cumulative_size = state->size,
+                                  .changeset = given->changeset};
+        if (entry.version >= SL_MAX_NUMBER)
+            return sl_fail(st, SL_ERR_USAGE, "", "the history of this file is full");
+        if (!h->store->vtbl->entry_append(h->store, &entry, st)) return false;
+        h->state.version = entry.version;
+    }
+    state->progress.uploadable_bytes += r->given_bytes;
+    state->progress.uploadable_changesets += r->given_count;
+    return true;
+}
+
 /* What the copy knows becomes what the file knows. */
 static sl_client_state state_after(const reset *r) {
     const sl_client_state *fresh = &r->fresh->state;
@@ -294,17 +360,19 @@ static bool note_done(const reset *r, sl_status *st) {
 /* State, history, ident, cursors and the note of it in one commit. */
 static bool commit_reset(reset *r, sl_status *st) {
     sl_client_history *h = r->history;
-    uint64_t now = 0;
-    sl_status clock = SL_STATUS_INIT;
-    if (!sl_client_history_now(h, &now, &clock)) now = 0;
+    const uint64_t version = h->state.version;
     if (!sl_client_history_begin_private(h, st)) return false;
     sl_client_state state = state_after(r);
-    sl_history_entry entry = {.peer_version = state.cursors.dl_sv, .origin_timestamp = now};
-    if (!sl_reset_transfer(h->realm, r->fresh->realm, h->alloc, st) ||
-        !rewrite_history(r, &state, st) || !note_done(r, st))
+    sl_history_entry entry = {.peer_version = state.cursors.dl_sv, .origin_timestamp = r->now};
+    if (!sl_reset_transfer(h->realm, r->fresh->realm, h->alloc, &r->taken, st) ||
+        !rewrite_history(r, &state, st) || !append_given(r, &state, st) || !note_done(r, st)) {
+        h->state.version = version;
         return sl_client_history_abandon(h);
+    }
     sl_own_changes_forget(&h->own);
-    return sl_client_history_finish(h, &state, &entry, true, st);
+    if (sl_client_history_finish(h, &state, &entry, true, st)) return true;
+    h->state.version = version;
+    return false;
 }
 
 /* ---- the procedure --------------------------------------------------------------------------- */
@@ -321,7 +389,22 @@ static bool check_parties(const sl_client_history *history, const sl_client_hist
     return true;
 }
 
+static bool prepare_reseed(reset *r, const sl_reset_request *request, sl_status *st) {
+    sl_reseed_options options = {.alloc = r->history->alloc,
+                                 .fresh = r->fresh->realm,
+                                 .local = r->history->realm,
+                                 .lost = request->lost,
+                                 .schema_only = !request->reseed,
+                                 .take = take_given,
+                                 .ctx = r};
+    if (!request->reseed && !request->lost) return true;
+    r->reseed = sl_reseed_new(&options);
+    return r->reseed ? true : sl_fail_memory(st);
+}
+
 static bool run(reset *r, bool recover, sl_status *st) {
+    sl_status clock = SL_STATUS_INIT;
+    if (!sl_client_history_now(r->history, &r->now, &clock)) r->now = 0;
     if (!list_candidates(r, st)) return false;
     if (!sl_client_history_begin_private(r->fresh, st)) return false;
     bool ok = replay_all(r, !recover, st) && commit_reset(r, st);
@@ -342,16 +425,20 @@ bool sl_client_reset_run(sl_client_history *history, sl_client_history *fresh,
     if (!write_note(history, note.text, st)) return false;
     sl_status why = SL_STATUS_INIT;
     sl_arena_init(&r.arena, history->alloc);
-    bool ok = run(&r, r.trace.recovery, &why);
+    bool ok = prepare_reseed(&r, request, &why) && run(&r, r.trace.recovery, &why);
     if (ok) {
-        *result = (sl_reset_result){
-            .recovered = r.trace.recovery, .candidates = r.count, .dropped = r.dropped};
+        *result = (sl_reset_result){.recovered = r.trace.recovery,
+                                    .candidates = r.count,
+                                    .kept = r.given_count,
+                                    .dropped = r.dropped,
+                                    .taken = request->reseed ? sl_reseed_taken(r.reseed) : r.taken};
         for (size_t i = 0; i < r.count; i++)
             if (r.candidates[i].changeset.size) result->kept++;
     } else {
         note_failure(history, &before, &r.trace, &why);
         if (st) *st = why;
     }
+    sl_reseed_free(r.reseed);
     sl_delete(history->alloc, r.candidates);
     sl_arena_free(&r.arena);
     return ok;
@@ -405,6 +492,7 @@ bool sl_client_reset_compare(sl_client_history *history, sl_client_history *fres
                              sl_reset_facts *facts, sl_status *st) {
     *facts = (sl_reset_facts){0};
     if (!check_parties(history, fresh, st)) return false;
+    facts->younger = fresh->state.cursors.latest_sv < history->state.cursors.latest_sv;
     const sl_schema *schema = sl_realm_schema(history->realm);
     comparison c = {.facts = facts, .fresh = fresh->realm, .ok = true, .st = st};
     for (uint32_t i = 0; c.ok && i < schema->count; i++) {

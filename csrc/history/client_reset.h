@@ -21,13 +21,17 @@ typedef struct sl_reset_request {
     sl_reset_mode mode;
     bool no_recovery; /* the server said ClientResetNoRecovery */
     int code;         /* error number that asked for the reset; for the record */
+    bool reseed;      /* give back what the server does not have; mode SL_RESET_RECOVER only */
+    bool lost;        /* the server lost nearly all: it gets the schema back, and its keys of
+                         objects without a primary key mean others */
 } sl_reset_request;
 
 typedef struct sl_reset_result {
     bool recovered;      /* local changes were recovered (there may have been none) */
     uint64_t candidates; /* local changesets the server did not know */
-    uint64_t kept;       /* of these, with something left to upload */
+    uint64_t kept;       /* of these, with something left to upload; with `reseed`: all uploads */
     uint64_t dropped;    /* changes in them that are lost, as a whole or in part */
+    uint64_t taken;      /* objects here that are gone, or not as they were */
 } sl_reset_result;
 
 /* What a tracker found in the file says about an earlier reset that was not finished. */
@@ -56,6 +60,7 @@ typedef struct sl_reset_facts {
     uint64_t unsent;  /* local changesets the server did not confirm */
     uint64_t known;   /* objects here that the server had, about */
     uint64_t missing; /* of these, not on the server any more */
+    bool younger;     /* the server's history ends before what the file knew of it */
 } sl_reset_facts;
 
 /* Compares the file with the copy; changes nothing. Effort grows with the number of objects. Fails

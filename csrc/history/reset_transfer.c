@@ -1,6 +1,6 @@
 #include "history/reset_transfer.h"
 
-#include "history/reset_writer.h"
+#include "history/key_list.h"
 #include "realm/apply.h"
 #include "realm/read.h"
 
@@ -12,6 +12,7 @@ typedef struct transfer {
     const sl_alloc *alloc;
     sl_changeset cs;
     sl_reset_writer writer;
+    uint64_t taken;
 } transfer;
 
 /* ---- schema ---------------------------------------------------------------------------------- */
@@ -71,91 +72,75 @@ static bool flush(transfer *t, sl_status *st) {
     return ok;
 }
 
-/* All classes first, because links name them. */
-static bool add_missing(transfer *t, sl_status *st) {
-    const sl_schema *to = sl_realm_schema(t->to), *from = sl_realm_schema(t->from);
+void sl_reset_write_schema(sl_reset_writer *writer, const sl_schema *to, const sl_schema *from) {
     for (uint32_t i = 0; i < from->count; i++)
         if (!sl_schema_find(to, from->classes[i]->name))
-            sl_reset_write_class(&t->writer, from->classes[i]);
+            sl_reset_write_class(writer, from->classes[i]);
     for (uint32_t i = 0; i < from->count; i++) {
         const sl_class *theirs = from->classes[i], *ours = sl_schema_find(to, theirs->name);
         for (uint32_t k = 0; k < theirs->property_count; k++) {
             const sl_property *p = &theirs->properties[k];
             if (!p->erased && !(ours && sl_class_find(ours, p->name)))
-                sl_reset_write_property(&t->writer, theirs->name, p);
+                sl_reset_write_property(writer, theirs->name, p);
         }
     }
+}
+
+static bool add_missing(transfer *t, sl_status *st) {
+    sl_reset_write_schema(&t->writer, sl_realm_schema(t->to), sl_realm_schema(t->from));
     return flush(t, st);
 }
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
-/* The keys of a class; strings in the arena. */
-typedef struct key_list {
-    sl_arena arena;
-    sl_key *keys;
-    size_t count, capacity;
-    bool failed;
-} key_list;
-
-static bool add_key(void *ctx, const sl_key *key) {
-    key_list *list = ctx;
-    list->failed = true;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        sl_key *keys = sl_resize(list->arena.alloc, list->keys, capacity * sizeof *keys);
-        if (!keys) return false;
-        list->keys = keys;
-        list->capacity = capacity;
-    }
-    sl_key copy = *key;
-    if (key->type == SL_TYPE_STRING) {
-        copy.string = sl_arena_str(&list->arena, key->string);
-        if (copy.string.size && !copy.string.data) return false;
-    }
-    list->keys[list->count++] = copy;
-    list->failed = false;
-    return true;
-}
-
-static bool list_keys(key_list *list, sl_realm *realm, sl_str class_name, sl_status *st) {
-    if (!sl_realm_scan(realm, class_name, add_key, list, st)) return false;
-    return list->failed ? sl_fail_memory(st) : true;
-}
-
 static bool flush_if_large(transfer *t, sl_status *st) {
     return t->cs.count < BATCH || flush(t, st);
 }
 
-/* Objects of `a` that `b` does not have are erased from or created in the target. */
-static bool write_missing(transfer *t, const sl_class *cls, sl_realm *a, sl_realm *b, bool erase,
-                          sl_status *st) {
-    key_list list = {.keys = NULL};
-    sl_arena_init(&list.arena, t->alloc);
-    bool ok = list_keys(&list, a, cls->name, st);
-    for (size_t i = 0; ok && i < list.count; i++) {
-        bool exists;
-        ok = sl_realm_exists(b, cls->name, &list.keys[i], &exists, st);
-        if (!ok || exists) continue;
-        if (erase)
-            sl_reset_write_erase(&t->writer, cls->name, &list.keys[i]);
-        else
-            sl_reset_write_create(&t->writer, cls->name, &list.keys[i]);
-        ok = flush_if_large(t, st);
+static bool read_both(transfer *t, sl_str class_name, const sl_key *key, const sl_object **ours,
+                      const sl_object **theirs, sl_status *st) {
+    if (!sl_realm_object(t->from, class_name, key, theirs, st) ||
+        !sl_realm_object(t->to, class_name, key, ours, st))
+        return false;
+    if (*ours && *theirs) return true;
+    return sl_fail(st, SL_ERR_INTERNAL, "RESET", "an object vanished during a client reset");
+}
+
+/* Whether the object will lose what it holds. */
+static bool count_altered(transfer *t, sl_str class_name, const sl_key *key, sl_status *st) {
+    const sl_object *ours, *theirs;
+    if (!read_both(t, class_name, key, &ours, &theirs, st)) return false;
+    for (uint32_t i = 0; i < ours->cls->property_count; i++) {
+        const sl_property *p = &ours->cls->properties[i];
+        const sl_property *q = p->erased ? NULL : sl_class_find(theirs->cls, p->name);
+        if (!q || sl_reset_node_eq(sl_object_at(ours, p->index), sl_object_at(theirs, q->index)))
+            continue;
+        t->taken++;
+        break;
     }
-    ok = ok && flush(t, st);
-    sl_delete(t->alloc, list.keys);
-    sl_arena_free(&list.arena);
-    return ok;
+    return true;
+}
+
+static bool erase_object(transfer *t, const sl_class *cls, const sl_key *key, sl_status *st) {
+    bool exists;
+    if (!sl_realm_exists(t->from, cls->name, key, &exists, st)) return false;
+    if (exists) return true;
+    t->taken++;
+    sl_reset_write_erase(&t->writer, cls->name, key);
+    return flush_if_large(t, st);
+}
+
+static bool create_object(transfer *t, const sl_class *cls, const sl_key *key, sl_status *st) {
+    bool exists;
+    if (!sl_realm_exists(t->to, cls->name, key, &exists, st)) return false;
+    if (exists) return count_altered(t, cls->name, key, st);
+    sl_reset_write_create(&t->writer, cls->name, key);
+    return flush_if_large(t, st);
 }
 
 static bool write_object(transfer *t, const sl_class *cls, const sl_key *key, sl_status *st) {
-    const sl_object *ours = NULL, *theirs = NULL;
-    if (!sl_realm_object(t->from, cls->name, key, &theirs, st) ||
-        !sl_realm_object(t->to, cls->name, key, &ours, st))
-        return false;
-    if (!ours || !theirs)
-        return sl_fail(st, SL_ERR_INTERNAL, "RESET", "an object vanished during a client reset");
+    const sl_object *ours, *theirs;
+    if (!read_both(t, cls->name, key, &ours, &theirs, st)) return false;
     for (uint32_t i = 0; i < cls->property_count; i++) {
         const sl_property *p = &cls->properties[i];
         if (p->erased) continue;
@@ -168,38 +153,41 @@ static bool write_object(transfer *t, const sl_class *cls, const sl_key *key, sl
     return flush_if_large(t, st);
 }
 
-static bool write_objects(transfer *t, const sl_class *cls, sl_status *st) {
-    key_list list = {.keys = NULL};
-    sl_arena_init(&list.arena, t->alloc);
-    bool ok = list_keys(&list, t->from, cls->name, st);
+typedef bool object_step(transfer *t, const sl_class *cls, const sl_key *key, sl_status *st);
+
+/* Does one thing to all objects of a class in `realm`. */
+static bool each_object(transfer *t, const sl_class *cls, sl_realm *realm, object_step *step,
+                        sl_status *st) {
+    sl_key_list list;
+    sl_key_list_init(&list, t->alloc);
+    bool ok = sl_key_list_read(&list, realm, cls->name, st);
     for (size_t i = 0; ok && i < list.count; i++)
-        ok = write_object(t, cls, &list.keys[i], st);
+        ok = step(t, cls, &list.keys[i], st);
     ok = ok && flush(t, st);
-    sl_delete(t->alloc, list.keys);
-    sl_arena_free(&list.arena);
+    sl_key_list_free(&list);
     return ok;
 }
 
 static bool transfer_objects(transfer *t, sl_status *st) {
+    object_step *const steps[] = {erase_object, create_object, write_object};
     const sl_schema *schema = sl_realm_schema(t->from);
     for (int pass = 0; pass < 3; pass++)
         for (uint32_t i = 0; i < schema->count; i++) {
             const sl_class *cls = schema->classes[i];
             if (cls->kind != SL_TABLE_TOPLEVEL) continue;
-            bool ok = pass == 0   ? write_missing(t, cls, t->to, t->from, true, st)
-                      : pass == 1 ? write_missing(t, cls, t->from, t->to, false, st)
-                                  : write_objects(t, cls, st);
-            if (!ok) return false;
+            if (!each_object(t, cls, pass == 0 ? t->to : t->from, steps[pass], st)) return false;
         }
     return true;
 }
 
-bool sl_reset_transfer(sl_realm *to, sl_realm *from, const sl_alloc *alloc, sl_status *st) {
+bool sl_reset_transfer(sl_realm *to, sl_realm *from, const sl_alloc *alloc, uint64_t *taken,
+                       sl_status *st) {
     transfer t = {.to = to, .from = from, .alloc = alloc};
     if (!check_known(sl_realm_schema(to), sl_realm_schema(from), st)) return false;
     sl_changeset_init(&t.cs, alloc);
     sl_reset_writer_init(&t.writer, &t.cs);
     bool ok = add_missing(&t, st) && transfer_objects(&t, st);
     sl_changeset_free(&t.cs);
+    *taken = t.taken;
     return ok;
 }

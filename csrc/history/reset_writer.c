@@ -43,6 +43,7 @@ static void copy_value(sl_reset_writer *w, sl_value *to, const sl_value *from) {
         }
         link->class_name = named(w, from->link->class_name);
         link->key = copy_key(w, &from->link->key);
+        if (w->rename) w->rename(w->ctx, link->class_name, &link->key);
         to->link = link;
     }
 }
@@ -294,34 +295,53 @@ sl_instruction *sl_reset_write_copy(sl_reset_writer *w, const sl_changeset *from
 
 /* ---- comparing ------------------------------------------------------------------------------- */
 
-static bool object_eq(const sl_object *a, const sl_object *b) {
+static bool node_eq(const sl_reset_writer *w, const sl_node *a, const sl_node *b);
+
+static bool object_eq(const sl_reset_writer *w, const sl_object *a, const sl_object *b) {
     for (uint32_t i = 0; i < b->cls->property_count; i++) {
         const sl_property *pb = &b->cls->properties[i];
         if (pb->erased) continue;
         const sl_property *pa = sl_class_find(a->cls, pb->name);
-        if (!pa || !sl_reset_node_eq(sl_object_at(a, pa->index), sl_object_at(b, pb->index)))
+        if (!pa || !node_eq(w, sl_object_at(a, pa->index), sl_object_at(b, pb->index)))
             return false;
     }
     return true;
 }
 
-bool sl_reset_node_eq(const sl_node *a, const sl_node *b) {
+static bool value_eq(const sl_reset_writer *w, const sl_value *a, const sl_value *b) {
+    if (w && w->rename && a->type == SL_TYPE_LINK && b->type == SL_TYPE_LINK) {
+        sl_key key = a->link->key;
+        w->rename(w->ctx, a->link->class_name, &key);
+        return sl_str_eq(a->link->class_name, b->link->class_name) &&
+               sl_key_eq(&key, &b->link->key);
+    }
+    return sl_value_eq(a, b) || sl_value_cmp(a, b) == 0;
+}
+
+static bool node_eq(const sl_reset_writer *w, const sl_node *a, const sl_node *b) {
     if (a->kind != b->kind) return false;
-    if (a->kind == SL_NODE_OBJECT) return object_eq(a->object, b->object);
-    if (a->kind == SL_NODE_VALUE)
-        return sl_value_eq(&a->value, &b->value) || sl_value_cmp(&a->value, &b->value) == 0;
+    if (a->kind == SL_NODE_OBJECT) return object_eq(w, a->object, b->object);
+    if (a->kind == SL_NODE_VALUE) return value_eq(w, &a->value, &b->value);
     if (a->kind == SL_NODE_DICT) {
         uint32_t count = sl_dict_count(a->dict);
         if (count != sl_dict_count(b->dict)) return false;
         for (uint32_t i = 0; i < count; i++) {
             const sl_dict_entry *x = sl_dict_at(a->dict, i), *y = sl_dict_at(b->dict, i);
-            if (!sl_str_eq(x->key, y->key) || !sl_reset_node_eq(&x->node, &y->node)) return false;
+            if (!sl_str_eq(x->key, y->key) || !node_eq(w, &x->node, &y->node)) return false;
         }
         return true;
     }
     uint32_t count = sl_list_count(a->list);
     if (count != sl_list_count(b->list)) return false;
     for (uint32_t i = 0; i < count; i++)
-        if (!sl_reset_node_eq(sl_list_at(a->list, i), sl_list_at(b->list, i))) return false;
+        if (!node_eq(w, sl_list_at(a->list, i), sl_list_at(b->list, i))) return false;
     return true;
+}
+
+bool sl_reset_node_eq(const sl_node *a, const sl_node *b) {
+    return node_eq(NULL, a, b);
+}
+
+bool sl_reset_is_written(const sl_reset_writer *writer, const sl_node *node, const sl_node *there) {
+    return node_eq(writer, node, there);
 }

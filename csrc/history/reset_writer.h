@@ -19,6 +19,8 @@ typedef struct sl_reset_writer {
     /* Whether a link may be written; NULL = all may. Links that may not become null, or are left
      * out of lists, sets and dictionaries. */
     bool (*link_allowed)(void *ctx, const sl_link *link);
+    /* Gives the target of a link another key; NULL = keys stay. */
+    void (*rename)(void *ctx, sl_str class_name, sl_key *key);
     void *ctx;
 } sl_reset_writer;
 
@@ -41,5 +43,7 @@ sl_instruction *sl_reset_write_copy(sl_reset_writer *writer, const sl_changeset 
 /* Same content; embedded objects are compared by the names of their properties, so the nodes may
  * belong to different realms. */
 bool sl_reset_node_eq(const sl_node *a, const sl_node *b);
+/* Whether `there` is what sl_reset_write_node would make of `node`; links by their new keys. */
+bool sl_reset_is_written(const sl_reset_writer *writer, const sl_node *node, const sl_node *there);
 
 #endif

@@ -645,9 +645,9 @@ static const luaL_Reg connection_methods[] = {{"session", connection_session},
 /* ---- client reset ---------------------------------------------------------------------------- */
 
 /* client.reset(realm, fresh, {mode = "discard" | "recover" | "recover_or_discard", no_recovery =
- * false, code = 0}) -> {recovered, candidates, kept, dropped}; or nil, message, code ("LOOP" or
- * "SCHEMA": it has to be done by hand). Neither realm may be synchronising: end the copy's session
- * before. */
+ * false, code = 0, reseed = false, lost = false}) -> {recovered, candidates, kept, dropped, taken};
+ * or nil, message, code ("LOOP" or "SCHEMA": it has to be done by hand). Neither realm may be
+ * synchronising: end the copy's session before. */
 static int client_reset(lua_State *L) {
     sl_lua_realm *realm = sl_lua_check_realm(L, 1), *fresh = sl_lua_check_realm(L, 2);
     sl_status st = SL_STATUS_INIT;
@@ -660,6 +660,8 @@ static int client_reset(lua_State *L) {
                   "a fresh copy whose session has ended expected");
     request.no_recovery = sl_lua_option_bool(L, 3, "no_recovery", false);
     request.code = (int)sl_lua_option_int(L, 3, "code", 0, 9999, 0);
+    request.reseed = sl_lua_option_bool(L, 3, "reseed", false);
+    request.lost = sl_lua_option_bool(L, 3, "lost", false);
     bool ok = sl_client_reset_run(realm->history, fresh->history, &request, &result, &st);
     sl_lua_realm_touched(realm);
     if (!ok) return sl_lua_fail_or_raise(L, &st);
@@ -668,11 +670,12 @@ static int client_reset(lua_State *L) {
     set_int(L, "candidates", result.candidates);
     set_int(L, "kept", result.kept);
     set_int(L, "dropped", result.dropped);
+    set_int(L, "taken", result.taken);
     return 1;
 }
 
-/* client.reset_compare(realm, fresh) -> {unsent, known, missing} (history/client_reset.h), or nil,
- * message, code */
+/* client.reset_compare(realm, fresh) -> {unsent, known, missing, younger} (history/client_reset.h),
+ * or nil, message, code */
 static int client_reset_compare(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
     sl_reset_facts facts;
@@ -683,6 +686,7 @@ static int client_reset_compare(lua_State *L) {
     set_int(L, "unsent", facts.unsent);
     set_int(L, "known", facts.known);
     set_int(L, "missing", facts.missing);
+    set_bool(L, "younger", facts.younger);
     return 1;
 }
 

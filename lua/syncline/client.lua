@@ -324,7 +324,7 @@ local OPTIONS = {
     tls = "table", ca_file = "string", tls_min = "string", verify = "boolean", headers = "table",
     connect_timeout = "number", ping_period = "number", pong_timeout = "number", min_version = "number",
     max_version = "number", on_error = "function", on_state = "function", on_connection_state = "function",
-    on_log = "function", on_discard = "function", on_server_lost = "function",
+    on_log = "function", on_discard = "function", on_server_lost = "function", reseed = "boolean",
     client_reset = "string|table", paused = "boolean", upload = "boolean", upload_delay = "boolean",
     max_message = "number", subserver = "boolean", state_transfer = "boolean",
 }
@@ -422,6 +422,7 @@ end
 ---`on_discard(problem, session)` (unsent changes had to go; `problem.copy` is a copy of the file from before; default:
 ---`on_error`); `on_server_lost(problem, session)` (the server has lost most of what it had; return `"accept"` to take
 ---over what it has now, anything else keeps everything and stops the session);
+---`reseed` (true: a server that has lost data gets back what is here, without a question);
 ---`paused` (start paused); `upload = false` (download only); `upload_delay = false` (do not wait for the first download
 ---before uploading); `max_message` (bytes, default 16 MiB, which every server takes: a write that
 ---makes a larger message, after compression, is refused; set the server's `max_message` first);
@@ -433,7 +434,7 @@ end
 ---@return string|number|nil code
 function client.attach(realm, options)
     check_options(options)
-    local client_reset = reset.options(options.client_reset, options.on_discard ~= nil)
+    local client_reset = reset.options(options.client_reset, options.on_discard ~= nil, options.reseed)
     check_max_message(options.max_message)
     local wanted = connection_options(options)
     local connection = connections[wanted.key]
@@ -452,6 +453,7 @@ function client.attach(realm, options)
         realm = realm, core = session, connection = connection, partition = options.partition,
         on_error = options.on_error, on_state = options.on_state, on_log = options.on_log,
         on_connection_state = options.on_connection_state, client_reset = client_reset,
+        reseed = options.reseed,
         on_discard = options.on_discard, on_server_lost = options.on_server_lost,
     })
     connection.sessions[session:number()] = self

@@ -13,12 +13,16 @@ local MODES = { manual = true, discard = true, recover = true, recover_or_discar
 ---else. Default mode: `"recover"`; with `can_discard` (somebody hears what is discarded) `"recover_or_discard"`.
 ---@param option string|table|nil
 ---@param can_discard boolean
+---@param reseed boolean|nil what a server has lost is given back, which goes with modes that recover only
 ---@return table
-function reset.options(option, can_discard)
+function reset.options(option, can_discard, reseed)
     if type(option) == "string" or option == nil then option = { mode = option } end
     check.options("sync, client_reset", option, { mode = "string", before = "function", after = "function" })
     local mode = option.mode or (can_discard and "recover_or_discard" or "recover")
     check.one_of("sync, client_reset", mode, MODES)
+    if reseed and (mode == "discard" or mode == "manual") then
+        check.fail("sync: 'reseed' gives back what a server has lost; with client_reset = \"%s\" it cannot", mode)
+    end
     return { mode = mode, before = option.before, after = option.after }
 end
 
@@ -74,14 +78,22 @@ local function is_lost(self, facts)
     return ANOTHER_HISTORY[self.problem.code] and facts.missing > facts.known - facts.missing
 end
 
+-- Whether the server has forgotten something that this file had from it. 210 and 211 say so; after 208 and 209 it may
+-- only have given this file up, and what is missing was deleted by others.
+local function has_forgotten(self, facts)
+    local code = self.problem.code
+    return ANOTHER_HISTORY[code] and (code >= 210 or facts.younger)
+end
+
 -- True if the program wants the file to become what the server has now. Otherwise the reset is over.
 local function ask(self, facts)
     local problem = copy_problem(self.problem, {
         name = "server lost", server_lost = true, known = facts.known, missing = facts.missing,
         message = ("the server has lost its data: %d of the %d objects that it had are not there any more; nothing was " ..
             "changed here; it said: %s"):format(facts.missing, facts.known, self.problem.message),
-        advice = "put a backup of the server back; or, if the realm was erased there on purpose, answer \"accept\" in " ..
-            "on_server_lost: this file then becomes what the server has now, and a copy of it is kept",
+        advice = "put a backup of the server back; or give it what is here with reseed = true (syncline client --reseed); or, if " ..
+            "the realm was erased there on purpose, answer \"accept\" in on_server_lost: this file then becomes what the server " ..
+            "has now, and a copy of it is kept",
     })
     local handler = self.session.on_server_lost
     if handler then
@@ -113,15 +125,19 @@ local function keep_copy(self)
 end
 
 -- What is not in the file any more is in the copy, and the program hears of it.
-local function tell(self, result, lost)
-    if not lost and result.dropped == 0 then
+local function tell(self, result)
+    local taken = self.forgotten and result.taken or 0
+    if taken == 0 and result.dropped == 0 then
         if self.kept then remove(self.kept) end
         return
     end
+    local what = {}
+    if result.dropped > 0 then what[1] = ("%d changes that were not sent"):format(result.dropped) end
+    if taken > 0 then what[#what + 1] = ("%d objects, as a whole or in part, as the server does not have them any more"):format(taken) end
     self.session:discarded(copy_problem(self.problem, {
         name = "changes discarded", client_reset = false, copy = self.kept, result = result,
         message = ("a client reset discarded %s; %s; it was asked for because: %s"):format(
-            lost and "what the server does not have any more" or ("%d changes that were not sent"):format(result.dropped),
+            table.concat(what, ", and "),
             self.kept and ("a copy of the file from before is '%s'"):format(self.kept) or "there is no copy of a realm in memory",
             self.problem.message),
         advice = "read the copy with 'syncline export' or syncline.open, and write again what is missing",
@@ -136,18 +152,20 @@ local function prepare(self)
     end
     local facts, message, code = core.client.reset_compare(self.realm.handle, self.fresh_handle)
     if not facts then return give_up(self, message, code) end
-    local lost = is_lost(self, facts)
-    if lost and not ask(self, facts) then return end
-    if (lost or facts.unsent > 0) and not keep_copy(self) then return end
-    return true, lost
+    self.lost = is_lost(self, facts)
+    self.forgotten = self.lost or has_forgotten(self, facts)
+    self.reseed = self.forgotten and self.session.reseed
+    if self.lost and not self.reseed and not ask(self, facts) then return end
+    if (self.forgotten or facts.unsent > 0) and not keep_copy(self) then return end
+    return true
 end
 
 local function finish(self)
     local session, options = self.session, self.options
-    local ready, lost = prepare(self)
-    if not ready then return end
+    if not prepare(self) then return end
     local result, message, code = core.client.reset(session.realm.handle, self.fresh_handle, {
-        mode = options.mode, no_recovery = self.problem.no_recovery, code = self.problem.code,
+        mode = self.reseed and "recover" or options.mode, no_recovery = self.problem.no_recovery, code = self.problem.code,
+        reseed = self.reseed, lost = self.lost,
     })
     if not result then
         if self.kept then remove(self.kept) end
@@ -156,7 +174,7 @@ local function finish(self)
     drop_copy(self)
     session.realm:touched()
     session:end_reset()
-    tell(self, result, lost)
+    tell(self, result)
     if options.after then options.after(session.realm, result) end
 end
 

@@ -34,6 +34,7 @@ local function read_config(given)
         if given[name] then config[name] = true end
     end
     if given.partition then config.sync.partition = read_partition(given.partition) end
+    if given.reseed then config.sync.reseed = true end
     for option, name in pairs({ url = "url", app = "app_id", ca_file = "ca_file" }) do
         if given[option] then config.sync[name] = given[option] end
     end
@@ -115,6 +116,7 @@ return {
         { name = "script", value = "FILE", help = "Lua file to run after the first download, with the realm as argument" },
         { name = "async-open", help = "a new file receives the present content as a whole instead of its history; shows how far it is" },
         { name = "keep-trying", help = "wait for a server that cannot be reached, instead of giving up at once" },
+        { name = "reseed", help = "give a server that has lost its data the content of the file back" },
         { name = "watch", help = "go on, and print what changes, until SIGTERM or SIGINT" },
     },
     more = "Without --token and --token-file the token is taken from the environment: SYNCLINE_TOKEN.",
