@@ -18,6 +18,7 @@ const { Realm, BSON } = await import("./realm_node.mjs");
 const pinned = (globalThis.pinned = []);
 const pin = (thing) => (pinned.push(thing), thing);
 const errors = [];
+const resets = [];
 let app, user, realm, schemas;
 
 const timed = (promise, what, seconds = 30) =>
@@ -150,15 +151,20 @@ const commands = {
   async call({ name, args }) {
     return { result: await timed(user.functions[name](...args), "a function") };
   },
-  async open({ partition, schema }) {
+  async open({ partition, schema, client_reset: mode }) {
     schemas = schema;
+    const clientReset = mode && { mode, onBefore: () => resets.push("before"), onAfter: () => resets.push("after") };
     const sync = {
       user,
       partitionValue: decode(partition),
+      ...(clientReset ? { clientReset } : {}),
       onError: (_session, error) => errors.push({ name: error.name, code: error.code, message: error.message }),
     };
     realm = pin(await timed(Realm.open({ schema, sync }), "Realm.open"));
     return {};
+  },
+  async resets() {
+    return { resets };
   },
   async edit({ edits: list }) {
     realm.write(() => list.forEach((edit) => edits[edit.do](edit)));
