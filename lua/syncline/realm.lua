@@ -67,6 +67,15 @@ function Realm.adopt(handle, path)
     return self
 end
 
+-- Calls fn; the file is not kept open, and locked, if that fails or raises an error.
+local function or_close(handle, fn, ...)
+    local fine, ok, why, number = pcall(fn, ...)
+    if fine and ok then return true end
+    handle:close()
+    if not fine then error(ok, 0) end
+    return nil, why, number
+end
+
 ---Opens a realm file, or one in memory with `path = ":memory:"`.
 ---
 ---Options: `path`; `schema` (what this program needs: missing classes and properties are added, others
@@ -99,26 +108,12 @@ function Realm.open(options)
     local self = Realm.adopt(handle, path)
     self.fast_commits, self.dispatch, self.read_only = options.fast_commits, options.dispatch, options.read_only
     if options.schema then
-        local ok, why, number
-        local fine, raised = pcall(function()
-            ok, why, number = apply_schema(self, options.schema, options.strict_ids)
-        end)
-        if not fine then
-            handle:close()
-            error(raised, 0)
-        end
-        if not ok then
-            handle:close()
-            return nil, why, number
-        end
+        local ok, why, number = or_close(handle, apply_schema, self, options.schema, options.strict_ids)
+        if not ok then return nil, why, number end
     end
     if options.sync then
-        local client = require("syncline.client")
-        local ok, why, number = client.attach(self, options.sync)
-        if not ok then
-            handle:close()
-            return nil, why, number
-        end
+        local ok, why, number = or_close(handle, require("syncline.client").attach, self, options.sync)
+        if not ok then return nil, why, number end
     end
     return self
 end

@@ -223,6 +223,35 @@ describe("client reset", function()
         assert.equal("mine", realm:object("Item", 3).text)
     end)
 
+    it("through the command: names the copy of what was discarded and exits with 1", function()
+        local realm = prepare("manual")
+        realm:close()
+        -- The server runs in this process, so the command runs beside it.
+        local config, log = folder .. "/config.lua", folder .. "/log"
+        process.write_file(config, ("return { path = %q, sync = { url = %q, partition = 'shared', token = %q, ca_file = %q, " ..
+            "client_reset = 'discard' } }"):format(folder .. "/a.realm", server:url(), server:token("default", "user-a"),
+            server:ca_file()))
+        shell(("(bin/syncline client --config '%s' >'%s' 2>&1; echo $? >'%s.part'; mv '%s.part' '%s.status') &"):format(
+            config, log, log, log, log))
+        assert(syncline.run(function()
+            local file = io.open(log .. ".status")
+            return file and file:close()
+        end, 30))
+        assert.equal("1\n", process.read_file(log .. ".status"))
+        local name = assert(process.read_file(log):match("'([^']*a%.realm%.discarded%-[^']*)'"))
+        local copy = assert(syncline.open({ path = name }))
+        assert.equal("mine", copy:object("Item", 3).text)
+        copy:close()
+    end)
+
+    it("leaves no file locked when an option of sync is wrong", function()
+        start()
+        for _, wrong in ipairs({ { client_reset = "sometimes" }, { partitoin = "x" }, { max_message = 5 } }) do
+            assert.has_error(function() open("locked", nil, wrong) end)
+            assert(syncline.open({ path = folder .. "/locked.realm" })):close()
+        end
+    end)
+
     it("refuses nonsense", function()
         start()
         assert.has_error(function() open("x", "sometimes") end)
