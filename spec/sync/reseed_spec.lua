@@ -245,8 +245,8 @@ describe("reseed", function()
         local log = folder .. "/command"
         local function client(more)
             shell("(bin/syncline client --path '%s/a.realm' --url %s --partition shared --ca-file '%s' --token '%s' %s >'%s' 2>&1; " ..
-                "echo $? >'%s.part'; mv '%s.part' '%s.status') &", folder, server:url(), server:ca_file(), server:token("default", "user-a"),
-                more, log, log, log, log)
+                "echo $? >'%s.part'; mv '%s.part' '%s.status') &", folder, server:url(), server:ca_file(),
+                server:token("default", "user-a"), more, log, log, log, log)
             assert(syncline.run(function()
                 local file = io.open(log .. ".status")
                 return file and file:close()
