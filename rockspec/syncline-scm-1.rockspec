@@ -167,6 +167,7 @@ build = {
       "csrc/history/reset_transfer.c",
       "csrc/history/reset_writer.c",
       "csrc/history/schema_part.c",
+      "csrc/history/schema_right.c",
       "csrc/history/server_care.c",
       "csrc/history/server_history.c",
       "csrc/history/server_integrate.c",

@@ -98,13 +98,21 @@ bool sl_server_history_scan(sl_server_history *history, uint64_t peer, sl_cursor
 
 /* ---- units of work --------------------------------------------------------------------------- */
 
+/* What a client may do to the schema; each right is less than the one before. */
+typedef enum sl_schema_right {
+    SL_SCHEMA_OWNER,    /* everything */
+    SL_SCHEMA_ADDITIVE, /* add classes and properties, erase none */
+    SL_SCHEMA_LOCKED    /* nothing; to say again what is there is no change */
+} sl_schema_right;
+
 /* What one client waits for: its uploads since the last unit. */
 typedef struct sl_server_upload {
     uint64_t ident;
     const sl_upload_entry *entries; /* borrowed, client versions ascending */
     size_t count;
-    sl_cursor progress; /* progress client version, progress server version; 0,0 = unknown */
-    uint64_t locked;    /* locked server version */
+    sl_cursor progress;     /* progress client version, progress server version; 0,0 = unknown */
+    uint64_t locked;        /* locked server version */
+    sl_schema_right schema; /* beyond it: code 225 */
 } sl_server_upload;
 
 /* Begins a unit: one transaction of store and realm. */

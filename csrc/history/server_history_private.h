@@ -74,6 +74,10 @@ bool sl_server_history_blame(sl_status *st, const sl_status *inner, uint64_t cli
  * more than there may be; else it is to blame (code 225). */
 bool sl_server_history_allows_classes(const sl_server_history *history, uint32_t before,
                                       uint64_t client_version, sl_status *st);
+/* Whether a changeset that is about to be applied keeps to its author's right; else the author is
+ * to blame (code 225). */
+bool sl_server_history_allows_schema(const sl_server_history *history, const sl_changeset *cs,
+                                     sl_schema_right right, uint64_t client_version, sl_status *st);
 /* Notes that the file holds data of `cs`'s feature level, and that *level_of_author reads it. */
 bool sl_server_history_note_level(sl_server_history *history, const sl_changeset *cs,
                                   uint64_t *level_of_author, sl_status *st);

@@ -18,6 +18,7 @@ typedef struct integration {
     incoming *batch;
     sl_merge_item *items;
     size_t count, parsed;
+    sl_schema_right schema;
     sl_steps steps; /* of all merges of the upload */
     sl_merge_options merge;
     sl_window *window;
@@ -157,6 +158,9 @@ static bool append_one(integration *in, size_t i, sl_status *st) {
     sl_status inner = SL_STATUS_INIT;
     sl_str bytes;
     uint32_t classes = sl_realm_schema(in->history->realm)->count;
+    if (!sl_server_history_allows_schema(in->history, &in->batch[i].changeset, in->schema,
+                                         from->client_version, st))
+        return false;
     if (!sl_realm_apply(in->history->realm, &in->batch[i].changeset, &inner))
         return sl_server_history_blame(st, &inner, from->client_version);
     if (!sl_server_history_allows_classes(in->history, classes, from->client_version, st))
@@ -263,7 +267,7 @@ bool sl_server_history_integrate(sl_server_history *h, const sl_server_upload *u
                                  sl_status *st) {
     if (!h->in_unit || h->recording)
         return sl_fail(st, SL_ERR_USAGE, "", "no unit of work for uploads is open");
-    integration in = {.history = h, .steps = {0, h->max_merge_steps}};
+    integration in = {.history = h, .schema = upload->schema, .steps = {0, h->max_merge_steps}};
     in.merge.steps = &in.steps;
     sl_buf_init(&in.encoded, h->alloc);
     bool ok = load_row(&in, upload->ident, st) && read_all(&in, upload, st) && merge_all(&in, st) &&

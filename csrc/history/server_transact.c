@@ -116,6 +116,8 @@ static bool integrate(sl_server_history *h, const sl_server_transact *request,
         !note_author_level(h, request->ident, cs, st))
         return false;
     uint32_t classes = sl_realm_schema(h->realm)->count;
+    if (!sl_server_history_allows_schema(h, cs, request->schema, request->client_version, st))
+        return false;
     if (!sl_realm_apply(h->realm, cs, &inner))
         return sl_server_history_blame(st, &inner, request->client_version);
     if (!sl_server_history_allows_classes(h, classes, request->client_version, st)) return false;

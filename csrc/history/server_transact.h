@@ -11,6 +11,7 @@ typedef struct sl_server_transact {
     uint64_t ident;          /* the client file */
     uint64_t client_version; /* names the request: a client uses each for one transaction only */
     uint64_t server_version; /* what the client had integrated when it made the changeset */
+    sl_schema_right schema;  /* of the author */
     sl_str changeset;        /* borrowed */
 } sl_server_transact;
 

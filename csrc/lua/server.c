@@ -143,16 +143,29 @@ static bool refused(lua_State *L, int top, sl_status *st) {
     return sl_fail(st, SL_ERR_STORAGE, "OPEN", "%.200s", text);
 }
 
-static bool read_access(lua_State *L, int index, sl_access *access, sl_status *st) {
-    static const char *const words[] = {"none", "read", "write"};
+static bool one_of(lua_State *L, int index, const char *const *words, int *found) {
     const char *word = lua_tostring(L, index);
-    for (int i = 0; word && i < 3; i++) {
-        if (strcmp(word, words[i]) != 0) continue;
-        *access = (sl_access)i;
-        return true;
-    }
-    return sl_fail(st, SL_ERR_USAGE, "OPEN",
-                   "open: second result 'none', 'read' or 'write' expected");
+    for (*found = 0; word && words[*found]; ++*found)
+        if (strcmp(word, words[*found]) == 0) return true;
+    return false;
+}
+
+/* "none", "read" or "write", and behind it what may be done to the schema: "locked", "additive" or
+ * "owner", which is what nil stands for. */
+static bool read_access(lua_State *L, int index, sl_access *access, sl_status *st) {
+    static const char *const levels[] = {"none", "read", "write", NULL};
+    static const char *const rights[] = {"locked", "additive", "owner", NULL};
+    int level, right = 2;
+    if (!one_of(L, index, levels, &level))
+        return sl_fail(st, SL_ERR_USAGE, "OPEN",
+                       "open: second result 'none', 'read' or 'write' expected");
+    if (!lua_isnil(L, index + 1) && !one_of(L, index + 1, rights, &right))
+        return sl_fail(st, SL_ERR_USAGE, "OPEN",
+                       "open: third result 'owner', 'additive', 'locked' or nil expected");
+    static const sl_access writes[] = {SL_ACCESS_WRITE_OBJECTS, SL_ACCESS_WRITE_ADDITIVE,
+                                       SL_ACCESS_WRITE};
+    *access = level == 2 ? writes[right] : level == 1 ? SL_ACCESS_READ : SL_ACCESS_NONE;
+    return true;
 }
 
 /* The connection keeps the file's userdata, so that it is not collected under the session. */

@@ -1,5 +1,7 @@
 #include "realm/path.h"
 
+#include <stdio.h>
+
 enum { MAX_NESTING = 100 };
 
 static bool key_range(const sl_key *key) {
@@ -110,6 +112,29 @@ static bool same_class(const sl_class *a, const sl_class *b) {
                            sl_str_eq(a->key_name, b->key_name));
 }
 
+static const char *kind_name(const sl_class *cls) {
+    return cls->kind == SL_TABLE_EMBEDDED     ? "embedded class"
+           : cls->kind == SL_TABLE_ASYMMETRIC ? "asymmetric class"
+                                              : "class";
+}
+
+static void describe_key(const sl_class *cls, char *out, size_t size) {
+    if (!cls->has_key)
+        snprintf(out, size, "without key property");
+    else
+        snprintf(out, size, "with key %.*s:%s%s", sl_shown(cls->key_name), cls->key_name.data,
+                 sl_type_name(cls->key_type), cls->key_nullable ? "?" : "");
+}
+
+static bool class_clash(const sl_class *present, const sl_class *wanted, sl_status *st) {
+    char there[80], here[80];
+    describe_key(present, there, sizeof there);
+    describe_key(wanted, here, sizeof here);
+    return sl_fail(st, SL_ERR_CHANGESET, "A-SCHEMA", "\"%.*s\" exists as %s %s, not as %s %s",
+                   sl_shown(wanted->name), wanted->name.data, kind_name(present), there,
+                   kind_name(wanted), here);
+}
+
 bool sl_check_add_class(const sl_realm *realm, const sl_class *definition, bool *exists,
                         sl_status *st) {
     if (!sl_check_class_name(definition->name, st)) return false;
@@ -117,9 +142,7 @@ bool sl_check_add_class(const sl_realm *realm, const sl_class *definition, bool 
     const sl_class *present = sl_schema_find(&realm->schema, definition->name);
     *exists = present != NULL;
     if (!present || same_class(present, definition)) return true;
-    return sl_fail(st, SL_ERR_CHANGESET, "A-SCHEMA",
-                   "class \"%.*s\" exists with another kind or key property",
-                   sl_shown(definition->name), definition->name.data);
+    return class_clash(present, definition, st);
 }
 
 static bool schema_error(const sl_class *cls, const sl_property *property, const char *what,
@@ -129,12 +152,29 @@ static bool schema_error(const sl_class *cls, const sl_property *property, const
                    cls->name.data, what);
 }
 
+static const char *collection_suffix(const sl_property *property) {
+    static const char *const suffixes[] = {"", "[]", "{}", "<>"};
+    return property->collection <= SL_SET ? suffixes[property->collection] : "";
+}
+
+static bool property_clash(const sl_class *cls, const sl_property *present,
+                           const sl_property *wanted, sl_status *st) {
+    sl_str there =
+        present->type == SL_TYPE_LINK ? present->target : sl_str_c(sl_type_name(present->type));
+    sl_str here =
+        wanted->type == SL_TYPE_LINK ? wanted->target : sl_str_c(sl_type_name(wanted->type));
+    char what[160];
+    snprintf(what, sizeof what, "exists as %.*s%s, not as %.*s%s", sl_shown(there), there.data,
+             collection_suffix(present), sl_shown(here), here.data, collection_suffix(wanted));
+    return schema_error(cls, wanted, what, st);
+}
+
 static bool check_present(const sl_class *cls, const sl_property *present,
                           const sl_property *definition, sl_status *st) {
     if (present->type == definition->type && present->collection == definition->collection &&
         (present->type != SL_TYPE_LINK || sl_str_eq(present->target, definition->target)))
         return true;
-    return schema_error(cls, definition, "exists with another type", st);
+    return property_clash(cls, present, definition, st);
 }
 
 static bool check_target(const sl_realm *realm, const sl_class *cls, const sl_property *definition,

@@ -20,16 +20,22 @@ bool sl_client_binding_unbind_due(const sl_client_session *s) {
 }
 
 /* The store of this file does not work: no fault of the server's. The session lets go and tries
- * again later; nothing is lost (part 4, 11.6 would blame the changeset and cost a client reset). */
+ * again later; nothing is lost (part 4, 11.6 would blame the changeset and cost a client reset).
+ * What the store can never hold would be fetched again and again: then it stays ended. */
 void sl_client_binding_fail_locally(sl_client_session *s, const sl_status *why) {
     sl_client_error error;
+    bool limit = why->cls == SL_ERR_STORAGE && strcmp(why->id, "LIMIT") == 0;
     s->binding.broken = true;
     sl_client_error_init(&error, why->cls, 0);
     error.name = "local failure";
     error.advice = "The file of this realm could not be read or written. Check the disk (space, "
                    "permissions); synchronisation goes on by itself afterwards.";
-    error.action = SL_ACTION_WARNING;
-    error.try_again = true;
+    if (limit)
+        error.advice =
+            "The file of this realm cannot hold what is to be stored, however often it is "
+            "tried: an object, a key or a class is too large.";
+    error.action = limit ? SL_ACTION_APPLICATION_BUG : SL_ACTION_WARNING;
+    error.try_again = !limit;
     sl_client_error_text(&error, sl_str_c(why->message));
     sl_client_session_fail(s, &error, NULL);
 }

@@ -5,8 +5,16 @@
 #include "protocol/entries.h"
 #include <stdio.h>
 
+/* The two schemas contradict each other, which a fresh copy would not heal. */
+static bool is_clash(const sl_status *why) {
+    return why->cls == SL_ERR_CHANGESET &&
+           (strcmp(why->id, "A-SCHEMA") == 0 ||
+            (why->id[0] == 'S' && why->id[1] >= '1' && why->id[1] <= '9'));
+}
+
 /* What a client tells the server about a DOWNLOAD it cannot use (part 4, 11.6). */
 static int failure_code(const sl_status *why) {
+    if (is_clash(why)) return 225;
     if (why->cls == SL_ERR_CHANGESET) return 212;
     if (why->cls == SL_ERR_SESSION && why->code != 0) return why->code;
     return 201;

@@ -22,9 +22,11 @@ typedef struct sl_server_connection sl_server_connection;
 enum { SL_SERVER_FEATURES = SL_FEATURE_TRANSACT | SL_FEATURE_STATE | SL_FEATURE_ALLOC };
 
 typedef enum sl_access {
-    SL_ACCESS_NONE, /* error 206 */
-    SL_ACCESS_READ, /* an UPLOAD with changesets is error 230 */
-    SL_ACCESS_WRITE
+    SL_ACCESS_NONE,           /* error 206 */
+    SL_ACCESS_READ,           /* an UPLOAD with changesets is error 230 */
+    SL_ACCESS_WRITE_OBJECTS,  /* objects, but a change of the schema is error 225 */
+    SL_ACCESS_WRITE_ADDITIVE, /* and new classes and properties; to erase some is error 225 */
+    SL_ACCESS_WRITE           /* everything */
 } sl_access;
 
 /* A BIND that the host has to judge. Strings borrowed during the call. */

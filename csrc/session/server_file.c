@@ -299,6 +299,7 @@ bool sl_file_member_upload(sl_file_member *member, const sl_queued_upload *uploa
         return false;
     }
     work->progress = upload->progress;
+    if (upload->schema > work->schema) work->schema = upload->schema;
     if (upload->locked > work->locked) work->locked = upload->locked;
     count_bytes(file, work, upload->entries.size);
     bool fresh = work->count > count;

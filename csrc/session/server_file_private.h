@@ -40,6 +40,7 @@ typedef struct sl_client_work {
     sl_arena arena;
     sl_cursor progress;
     uint64_t locked;
+    sl_schema_right schema; /* the least of those its uploads came with */
     sl_queued_transact *transact;
     uint64_t bytes, done_bytes;
     size_t done, piece; /* `piece` entries are in the unit at hand, if `chosen` */

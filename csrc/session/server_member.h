@@ -98,6 +98,7 @@ typedef struct sl_queued_upload {
     uint64_t skip;
     sl_cursor progress;
     uint64_t locked;
+    sl_schema_right schema;
 } sl_queued_upload;
 
 /* Copies it into the queue. Fails with SL_ERR_PROTOCOL code 100 when the backlog is full, or

@@ -306,11 +306,16 @@ static bool receive_error(sl_server_session *session, const sl_msg_client_error 
     sl_status why = SL_STATUS_INIT;
     int code = sl_error_is_session(msg->code) && sl_error_find(msg->code) ? msg->code : 201;
     sl_str user = session->connection->options.user;
-    bool repeated = sl_server_file_note_trouble(session->file, user, session->member.ident);
+    bool repeated =
+        code != 225 && sl_server_file_note_trouble(session->file, user, session->member.ident);
     sl_fail_code(&why, SL_ERR_SESSION, msg->code, "the client could not integrate a DOWNLOAD: %.*s",
                  (int)(msg->json.size < 160 ? msg->json.size : 160), msg->json.data);
     sl_server_connection_trouble(session->connection, &why);
-    demand_reset(session, code, repeated, "the client could not integrate what it received");
+    if (code == 225)
+        sl_server_session_fail(session, code,
+                               "the schema of the app contradicts that of the realm");
+    else
+        demand_reset(session, code, repeated, "the client could not integrate what it received");
     return true;
 }
 

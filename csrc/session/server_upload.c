@@ -61,10 +61,16 @@ static bool check_entries(upload_check *check, sl_str entries, sl_status *st) {
     return true;
 }
 
+static sl_schema_right schema_right(const sl_server_session *s) {
+    return s->access == SL_ACCESS_WRITE            ? SL_SCHEMA_OWNER
+           : s->access == SL_ACCESS_WRITE_ADDITIVE ? SL_SCHEMA_ADDITIVE
+                                                   : SL_SCHEMA_LOCKED;
+}
+
 static bool queue(sl_server_session *s, const upload_check *check, sl_str entries, uint64_t locked,
                   sl_status *st) {
-    sl_queued_upload upload = {entries, s->threshold.own, check->progress, locked};
-    if (check->fresh && s->access != SL_ACCESS_WRITE)
+    sl_queued_upload upload = {entries, s->threshold.own, check->progress, locked, schema_right(s)};
+    if (check->fresh && s->access < SL_ACCESS_WRITE_OBJECTS)
         return sl_fail_code(st, SL_ERR_SESSION, 230, "the user may not write to this partition");
     if (check->progress.own <= s->threshold.own) {
         if (locked <= s->locked) return true; /* nothing new */
@@ -101,7 +107,7 @@ bool sl_server_session_upload(sl_server_session *session, const sl_msg_upload *m
 static bool check_transact(const sl_server_session *s, const sl_msg_client_transact *msg,
                            sl_status *st) {
     sl_cursor known = s->upload.own > s->threshold.own ? s->upload : s->threshold;
-    if (s->access != SL_ACCESS_WRITE)
+    if (s->access < SL_ACCESS_WRITE_OBJECTS)
         return sl_fail_code(st, SL_ERR_SESSION, 230, "the user may not write to this partition");
     if (msg->client_version > known.own)
         return sl_fail_code(st, SL_ERR_SESSION, 221,
@@ -132,6 +138,7 @@ bool sl_server_session_transact(sl_server_session *s, const sl_msg_client_transa
     }
     sl_server_transact request = {.client_version = msg->client_version,
                                   .server_version = msg->server_version,
+                                  .schema = schema_right(s),
                                   .changeset = msg->changeset};
     if (check_transact(s, msg, &why) && sl_file_member_transact(&s->member, &request, &why)) {
         s->transact_waits = true;

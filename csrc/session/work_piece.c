@@ -55,6 +55,7 @@ sl_server_upload sl_work_piece(const sl_client_work *work) {
                                .entries = work->entries + work->done,
                                .count = work->piece,
                                .progress = work->progress,
+                               .schema = work->schema,
                                .locked = work->locked};
     if (work->done + work->piece == work->count) return upload;
     const sl_upload_entry *last = &upload.entries[work->piece - 1];

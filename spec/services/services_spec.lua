@@ -344,6 +344,22 @@ describe("permissions of partitions", function()
         return (permissions.decide(rules, user, { kind = kind or "string", value = value }))
     end
 
+    it("say what may be done to the schema", function()
+        local function schema(rules, default)
+            return (select(3, permissions.decide(rules, user, { kind = "string", value = "p" }, default)))
+        end
+        assert.equal("additive", schema(nil))
+        assert.equal("locked", schema(nil, "locked"))
+        assert.equal("owner", schema({ { user = "u1", access = "write", schema = "owner" }, { access = "write" } }, "locked"))
+        assert.equal("locked", schema({ { access = "write" } }, "locked"))
+        assert.equal("owner", schema(function() return "write", "owner" end))
+        assert.equal("additive", schema(function() return "write" end))
+        assert.equal("none", (permissions.decide(function() return "write", "all" end, user, { kind = "null" })))
+        assert.falsy(permissions.validate({ { access = "write", schema = "all" } }))
+        local lines = permissions.explain({ { access = "write", schema = "locked" } }, user, { kind = "null" })
+        assert.equal("schema: locked (may not change classes and properties)", lines[#lines])
+    end)
+
     it("takes the first rule that matches", function()
         local rules = {
             { partition = "public", access = "read" },

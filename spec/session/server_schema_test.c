@@ -131,11 +131,59 @@ static void data_behind_the_schema_is_merged_with_everything(void **state) {
     end(&o, &b);
 }
 
+/* ---- who may change it ----------------------------------------------------------------------- */
+
+typedef struct right_case {
+    sl_access access;
+    const char *text;
+    int error;
+} right_case;
+
+static const right_case right_cases[] = {
+    {SL_ACCESS_WRITE, "drop column P.x", 0},
+    {SL_ACCESS_WRITE, "drop table P", 0},
+    {SL_ACCESS_WRITE_ADDITIVE, "drop column P.x", 225},
+    {SL_ACCESS_WRITE_ADDITIVE, "drop table P", 225},
+    {SL_ACCESS_WRITE_ADDITIVE, "table Q(_id:int); column Q.y:int; column P.y:int; create Q1", 0},
+    {SL_ACCESS_WRITE_OBJECTS, "drop column P.x", 225},
+    {SL_ACCESS_WRITE_OBJECTS, "drop table P", 225},
+    {SL_ACCESS_WRITE_OBJECTS, "table Q(_id:int)", 225},
+    {SL_ACCESS_WRITE_OBJECTS, "column P.y:int", 225},
+    {SL_ACCESS_WRITE_OBJECTS, "column P.x:string", 225},
+    {SL_ACCESS_WRITE_OBJECTS, SCHEMA "; create P7; P7.x = 2; erase P7", 0},
+};
+
+static void the_schema_has_its_own_right(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof right_cases / sizeof *right_cases; i++) {
+        const right_case *c = &right_cases[i];
+        one o;
+        raw_client b;
+        start(&o, &b, 1);
+        raw_free(&b);
+        o.rig.access = c->access;
+        raw_connect(&b, &o.rig, 14);
+        raw_bind_new(&b, "\"p\"");
+        raw_take(&o.a);
+        raw_clear(&o.a);
+        raw_commit(&b, 2, 2, c->text);
+        if (!c->error) assert_int_equal(b.ul_cv, 2);
+        int error = raw_error(&b);
+        if (error != c->error) fail_msg("%s: %d", c->text, error);
+        /* Whoever is there notices nothing of what was refused. */
+        raw_take(&o.a);
+        if (c->error) assert_int_equal(o.a.count, 0);
+        raw_free(&b);
+        one_end(&o);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_device_costs_the_same_however_long_the_history_is),
         cmocka_unit_test(late_changes_of_the_schema_are_met),
         cmocka_unit_test(data_behind_the_schema_is_merged_with_everything),
+        cmocka_unit_test(the_schema_has_its_own_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

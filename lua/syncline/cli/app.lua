@@ -35,6 +35,7 @@ local function show(app)
         end
         if #app.permissions == 0 then print(("%-14s nobody may do anything"):format("permissions")) end
     end
+    print(("%-14s %s"):format("schema", app.schema))
 end
 
 local actions = {}

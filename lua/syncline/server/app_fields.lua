@@ -4,7 +4,7 @@ local check = require("syncline.check")
 
 local APP = {
     anonymous = "boolean|table", email = "boolean|table", api_key = "boolean|table", jwt = "boolean|table",
-    ["function"] = "boolean|table|function", permissions = "table|function", functions = "table", origins = "table",
+    ["function"] = "boolean|table|function", permissions = "table|function", schema = "string", functions = "table", origins = "table",
     max_sessions_per_user = "number",
     access_token_lifetime = "number", refresh_token_lifetime = "number", mail = "function", scrypt = "table",
 }

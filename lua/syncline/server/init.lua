@@ -67,7 +67,7 @@ end
 -- The file for a partition, and what the user may do with it.
 local function open_partition(self, session, request)
     local partition = partitions.of(request.partition, request.kind)
-    local access, why = session.app:access(session.user, partition)
+    local access, why, schema = session.app:access(session.user, partition)
     if access == "none" then
         self.log("notice", "access refused", { user = session.user.id, partition = request.partition, reason = why })
         return nil, "you may not use this partition", 206
@@ -77,8 +77,8 @@ local function open_partition(self, session, request)
         self.log("error", "a file cannot be opened", { partition = request.partition, reason = message, code = code })
         return nil, message, code
     end
-    session.opened[request.partition] = { partition = partition, access = access }
-    return file, access
+    session.opened[request.partition] = { partition = partition, access = access, schema = schema }
+    return file, access, schema
 end
 
 local function refuse(request, chosen, code, reason)
@@ -98,7 +98,8 @@ end
 -- Whether a user may still do with every opened partition what it was opened for.
 local function keeps_access(session, user)
     for _, opened in pairs(session.opened) do
-        if session.app:access(user, opened.partition) ~= opened.access then return false end
+        local access, _, schema = session.app:access(user, opened.partition)
+        if access ~= opened.access or schema ~= opened.schema then return false end
     end
     return true
 end

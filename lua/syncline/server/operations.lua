@@ -65,6 +65,7 @@ local function describe_app(self, app)
         source = self.stored[app.id] and "storage" or "configuration",
         providers = json.array(providers),
         permissions = describe_rules(app.permissions),
+        schema = app.schema or "additive",
         access_token_lifetime = app.tokens.access_lifetime,
         refresh_token_lifetime = app.tokens.refresh_lifetime,
         users = app.directory:count(),
@@ -412,7 +413,7 @@ function operations:explain(app_id, user_id, partition_text)
     end
     local user = app.directory:user(user_id)
     local asked = user or { id = user_id, data = {}, custom_data = {}, identities = {} }
-    local lines = permissions.explain(app.permissions, asked, partition)
+    local lines = permissions.explain(app.permissions, asked, partition, app.schema)
     table.insert(lines, 1, "partition: " .. meaning)
     return { access = (app:access(asked, partition)), lines = json.array(lines), known = user ~= nil,
         disabled = user and user.disabled or false }

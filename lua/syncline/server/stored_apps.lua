@@ -13,7 +13,7 @@ local stored_apps = {}
 -- Name, then the types it may have.
 local FIELDS = {
     anonymous = { boolean = true }, email = { boolean = true, table = true }, api_key = { boolean = true, table = true },
-    jwt = { boolean = true, table = true }, permissions = { table = true }, origins = { table = true },
+    jwt = { boolean = true, table = true }, permissions = { table = true }, schema = { string = true }, origins = { table = true },
     max_sessions_per_user = { number = true }, access_token_lifetime = { number = true }, refresh_token_lifetime = { number = true },
 }
 

@@ -67,6 +67,10 @@ function app.open(options)
     if not ok then
         return nil, ("app '%s': %s"):format(options.id, message)
     end
+    message = config.schema ~= nil and permissions.wrong_schema(config.schema)
+    if message then
+        return nil, ("app '%s': %s"):format(options.id, message)
+    end
     local enabled = read_providers(config)
     local custom = enabled["custom-token"]
     local source, reason, code
@@ -102,7 +106,7 @@ function app.open(options)
         }),
         providers = enabled,
         functions = config.functions or {},
-        permissions = config.permissions,
+        permissions = config.permissions, schema = config.schema,
         origins = config.origins,
         passwords = passwords.new({ cost = config.scrypt, hashing = options.hashing }),
         clock = options.clock,
@@ -383,8 +387,9 @@ end
 ---@param partition syncline.services.Partition
 ---@return string access "none", "read" or "write"
 ---@return string why
+---@return string schema "owner", "additive" or "locked"
 function app:access(user, partition)
-    return permissions.decide(self.permissions, user, partition)
+    return permissions.decide(self.permissions, user, partition, self.schema)
 end
 
 return app

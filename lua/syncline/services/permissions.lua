@@ -12,12 +12,16 @@
 --- Patterns match the text of a string partition: `*` stands for any run of characters, `%user.id`,
 --- `%user.data.NAME` and `%user.custom_data.NAME` for facts about the user. Partitions that are no text are
 --- compared with `partition = { kind = "int", value = "42" }`. Without rules everybody may write everywhere.
+---
+--- Who may write may also add classes and properties to the schema, unless the rule (or the second result
+--- of the function) says otherwise: `schema = "owner"` may erase them, too, `schema = "locked"` nothing.
 local partitions = require("syncline.partition")
 
 local permissions = {}
 
 local LEVELS = { none = 0, read = 1, write = 2 }
-local MEMBERS = { access = "string", user = "string", partition = true, user_data = "table", custom_data = "table" }
+local SCHEMA = { owner = true, additive = true, locked = true }
+local MEMBERS = { access = "string", schema = "string", user = "string", partition = true, user_data = "table", custom_data = "table" }
 
 ---@class syncline.services.Partition
 ---@field kind string "string", "int", "objectid", "uuid" or "null"
@@ -171,40 +175,56 @@ local function rule_matches(rule, user, partition)
     return not why, why
 end
 
+local function decide_by_function(rules, user, partition, default)
+    local ok, access, schema = pcall(rules, user, partition)
+    if not ok then
+        return "none", "the rule function failed: " .. tostring(access), default
+    end
+    if access == true then
+        access = "write"
+    end
+    if not LEVELS[access] then
+        return "none", ("the rule function returned %s"):format(tostring(access)), default
+    end
+    if schema ~= nil and not SCHEMA[schema] then
+        return "none", ("the rule function returned %s for the schema"):format(tostring(schema)), default
+    end
+    return access, "the rule function decided", schema or default
+end
+
 ---Decides, and says why.
 ---@param rules function|table|nil
 ---@param user syncline.services.User
 ---@param partition syncline.services.Partition
+---@param default string? what may be done to the schema where nothing is said; "additive"
 ---@return string access "none", "read" or "write"
 ---@return string why
-function permissions.decide(rules, user, partition)
+---@return string schema what who may write may do to the schema: "owner", "additive" or "locked"
+function permissions.decide(rules, user, partition, default)
+    default = default or "additive"
     if rules == nil then
-        return "write", "no rules are configured: everybody may write"
+        return "write", "no rules are configured: everybody may write", default
     end
     if type(rules) == "function" then
-        local ok, access = pcall(rules, user, partition)
-        if not ok then
-            return "none", "the rule function failed: " .. tostring(access)
-        end
-        if access == true then
-            access = "write"
-        end
-        if not LEVELS[access] then
-            return "none", ("the rule function returned %s"):format(tostring(access))
-        end
-        return access, "the rule function decided"
+        return decide_by_function(rules, user, partition, default)
     end
     for i, rule in ipairs(rules) do
         if rule_matches(rule, user, partition) then
-            return rule.access, ("rule %d matches"):format(i)
+            return rule.access, ("rule %d matches"):format(i), rule.schema or default
         end
     end
-    return "none", "no rule matches"
+    return "none", "no rule matches", default
 end
+
+local MEANING = {
+    owner = "may add and erase classes and properties",
+    additive = "may add classes and properties, erase none",
+    locked = "may not change classes and properties",
+}
 
 ---One line per rule: did it match, and if not, why. For `syncline permissions explain`.
 ---@return string[]
-function permissions.explain(rules, user, partition)
+function permissions.explain(rules, user, partition, default)
     local lines = {}
     if type(rules) == "table" then
         for i, rule in ipairs(rules) do
@@ -215,8 +235,11 @@ function permissions.explain(rules, user, partition)
             end
         end
     end
-    local access, why = permissions.decide(rules, user, partition)
+    local access, why, schema = permissions.decide(rules, user, partition, default)
     lines[#lines + 1] = ("access: %s (%s)"):format(access, why)
+    if access == "write" then
+        lines[#lines + 1] = ("schema: %s (%s)"):format(schema, MEANING[schema])
+    end
     return lines
 end
 
@@ -248,9 +271,20 @@ local function wrong_partition(given)
     return nil
 end
 
+---What is wrong with a value of `schema`, or nil.
+---@param schema any
+---@return string? message
+function permissions.wrong_schema(schema)
+    return not SCHEMA[schema] and "schema must be 'owner', 'additive' or 'locked'" or nil
+end
+
 local function wrong_rule(rule)
     if not LEVELS[rule.access] then
         return "access must be 'none', 'read' or 'write'"
+    end
+    local wrong = rule.schema ~= nil and permissions.wrong_schema(rule.schema)
+    if wrong then
+        return wrong
     end
     for name, value in pairs(rule) do
         local wanted = MEMBERS[name]
