@@ -95,7 +95,7 @@ describe("the files of a server that does not run", function()
         assert.equal("write", explained.access)
         assert.is_true(explained.known)
         assert.same({ ("partition: the text \"user=%s\""):format(user.id), "rule 1 (write): matches",
-            "access: write (rule 1 matches)" }, explained.lines)
+            "schema: additive (may add classes and properties, erase none)", "access: write (rule 1 matches)" }, explained.lines)
         explained = assert(target:explain("notes", "somebody", '"public"'))
         assert.is_false(explained.known)
         assert.equal("read", explained.access)

@@ -584,6 +584,25 @@ static void trouble_with_the_disk_suspends_and_loses_nothing(void **state) {
     assert_int_equal(sl_client_history_cursors(rig->file.history)->dl_sv, 1);
 }
 
+/* It would be fetched and refused for ever. */
+static void what_the_file_can_never_hold_ends_the_session(void **state) {
+    client_rig *rig = *state;
+    const sl_client_event *event = NULL;
+    rig_start(rig, "/test", true);
+    rig_bind_new(rig);
+    sl_memory_disk_refuse(rig->file.disk, 3);
+    rig_give(rig, "download 1 1 0 1 5 0 0 0 0 12 0\n1 0 1 3 0 0 ");
+    assert_int_equal(rig_count(rig, SL_CLIENT_ERROR, &event), 1);
+    assert_int_equal(event->error.cls, SL_ERR_STORAGE);
+    assert_false(event->error.client_reset);
+    assert_false(event->error.try_again);
+    assert_int_equal(sl_client_session_state(rig->session), SL_SESSION_INACTIVE);
+    rig_expect(rig, "unbind 1\n");
+    rig_give(rig, "unbound 1\n");
+    rig_wait(rig, 3600 * 1000);
+    assert_false(rig_take(rig));
+}
+
 /* What was not integrated will not be sent again in this binding, so it has to end, however quickly
  * the session comes back. */
 static void a_binding_that_left_something_out_is_not_revived(void **state) {
@@ -802,6 +821,7 @@ int main(void) {
         T(two_sessions_share_a_connection_in_turns),
         T(nothing_is_uploaded_in_a_write_and_messages_must_wait),
         T(trouble_with_the_disk_suspends_and_loses_nothing),
+        T(what_the_file_can_never_hold_ends_the_session),
         T(a_binding_that_left_something_out_is_not_revived),
         T(a_download_only_session_never_uploads),
         T(a_change_the_server_cannot_read_waits_for_a_newer_one),

@@ -236,10 +236,10 @@ function permissions.explain(rules, user, partition, default)
         end
     end
     local access, why, schema = permissions.decide(rules, user, partition, default)
-    lines[#lines + 1] = ("access: %s (%s)"):format(access, why)
     if access == "write" then
         lines[#lines + 1] = ("schema: %s (%s)"):format(schema, MEANING[schema])
     end
+    lines[#lines + 1] = ("access: %s (%s)"):format(access, why)
     return lines
 end
 
