@@ -174,6 +174,7 @@ build = {
       "csrc/history/server_transact.c",
       "csrc/history/server_unit.c",
       "csrc/history/shrink.c",
+      "csrc/history/void_clear.c",
       "csrc/history/window.c",
       "csrc/lua/aggregate.c",
       "csrc/lua/auth.c",

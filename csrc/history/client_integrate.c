@@ -157,6 +157,7 @@ static uint64_t base_of(const sl_client_history *history, const sl_download_entr
 /* Consecutive changesets with one base are merged in one go (3-transform.md, 1.8). */
 static bool merge_and_apply(sl_client_history *history, const sl_client_download *d, incoming *in,
                             sl_client_integration *result, sl_status *st) {
+    const sl_merge_options merge = {.keep_created = true};
     sl_window_options options = {.alloc = history->alloc,
                                  .store = history->store,
                                  .peer = SERVER_PEER,
@@ -164,7 +165,8 @@ static bool merge_and_apply(sl_client_history *history, const sl_client_download
                                  .last = history->state.version,
                                  .takes_part = takes_part,
                                  .scan = scan_own,
-                                 .scan_ctx = history};
+                                 .scan_ctx = history,
+                                 .merge = &merge};
     /* Nothing of ours that the authors had not seen: nothing to merge with. Later changesets of the
      * server are based on later versions of ours. */
     if (d->count == 0 ||

@@ -1,6 +1,7 @@
 /* Integration of one client's uploads (protocol/4-history-and-sessions.md, 6.3). */
 #include "history/adopt_ident.h"
 #include "history/server_history_private.h"
+#include "history/void_clear.h"
 #include "history/window.h"
 #include "realm/apply.h"
 
@@ -8,7 +9,7 @@
 typedef struct incoming {
     const sl_upload_entry *entry;
     sl_changeset changeset;
-    bool adopted; /* GlobalKeys were rewritten */
+    bool rewritten; /* GlobalKeys were completed, or void Clears left out */
 } incoming;
 
 /* Invariant: changesets of batch[0 .. parsed) are initialised; items[i] belongs to batch[i]. */
@@ -99,9 +100,10 @@ static bool read_one(integration *in, const sl_upload_entry *entry, sl_status *s
     in->parsed++;
     if (!sl_changeset_parse(&next->changeset, entry->changeset.data, entry->changeset.size, &inner))
         return sl_server_history_blame(st, &inner, entry->client_version);
-    if (!sl_changeset_adopt_ident(&next->changeset, in->row.ident, &next->adopted, st) ||
+    if (!sl_changeset_adopt_ident(&next->changeset, in->row.ident, &next->rewritten, st) ||
         !sl_server_history_note_level(h, &next->changeset, &in->row.feature_level, st))
         return false;
+    if (sl_changeset_drop_void_clears(&next->changeset)) next->rewritten = true;
     in->items[in->parsed - 1] =
         (sl_merge_item){.changeset = &next->changeset,
                         .origin_timestamp = entry->origin_timestamp,
@@ -143,7 +145,7 @@ static bool final_bytes(integration *in, size_t i, sl_str *bytes, sl_status *st)
     const incoming *one = &in->batch[i];
     *bytes = SL_STR("");
     if (one->changeset.count == 0) return true;
-    if (!in->items[i].modified && !one->adopted) {
+    if (!in->items[i].modified && !one->rewritten) {
         *bytes = one->entry->changeset;
         return true;
     }
@@ -269,6 +271,7 @@ bool sl_server_history_integrate(sl_server_history *h, const sl_server_upload *u
         return sl_fail(st, SL_ERR_USAGE, "", "no unit of work for uploads is open");
     integration in = {.history = h, .schema = upload->schema, .steps = {0, h->max_merge_steps}};
     in.merge.steps = &in.steps;
+    in.merge.keep_created = true;
     sl_buf_init(&in.encoded, h->alloc);
     bool ok = load_row(&in, upload->ident, st) && read_all(&in, upload, st) && merge_all(&in, st) &&
               store_progress(&in, upload, st);

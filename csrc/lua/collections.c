@@ -47,9 +47,34 @@ int sl_lua_collection_count(lua_State *L) {
     return 1;
 }
 
+/* Takes out the last element or entry. */
+static bool take_last(lua_State *L, const sl_lua_place *self, uint32_t last, sl_status *st) {
+    sl_realm *realm = self->owner->realm;
+    if (self->kind == SL_LUA_PLACE_LIST) return sl_record_list_erase(realm, &self->place, last, st);
+    sl_lua_target target;
+    sl_view view;
+    sl_str key;
+    bool found;
+    if (!sl_realm_element(realm, &self->place, last, &key, &view, &found, st)) return false;
+    sl_lua_extend_name(L, self, key, &target);
+    return sl_record_dict_erase(realm, &target.place, NULL, st);
+}
+
+/* The merge does not move the Clear of a list element when others insert or erase elements before
+ * it (protocol/3-transform.md, G2), so such a collection is emptied piece by piece. */
+static bool is_element(const sl_lua_place *self) {
+    uint32_t count = self->place.step_count;
+    return count && self->place.steps[count - 1].is_index;
+}
+
 int sl_lua_collection_clear(lua_State *L) {
     const sl_lua_place *self = sl_lua_check_place(L, 1);
     sl_status st = SL_STATUS_INIT;
+    if (is_element(self)) {
+        for (uint32_t left = sl_lua_view(L, self).size; left > 0; left--)
+            if (!take_last(L, self, left - 1, &st)) return sl_lua_throw(L, &st);
+        return 0;
+    }
     if (!sl_record_clear(self->owner->realm, &self->place, &st)) return sl_lua_throw(L, &st);
     return 0;
 }

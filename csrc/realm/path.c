@@ -173,11 +173,30 @@ bool sl_target_put_new(sl_realm *realm, const sl_target *target, uint8_t kind, c
     return ok || sl_fail_memory(st);
 }
 
+/* An equal number stays as it is, with its sign of zero and its digits: SDKs do not store a number
+ * that compares equal to the present one, except in a property of decimals. */
+static bool keeps_number(const sl_target *target, const sl_value *value) {
+    const sl_node *node = target->node;
+    if (!node || node->kind != SL_NODE_VALUE || node->value.type != value->type) return false;
+    switch (value->type) {
+    case SL_TYPE_FLOAT:
+        return node->value.single == value->single;
+    case SL_TYPE_DOUBLE:
+        return node->value.real == value->real;
+    case SL_TYPE_DECIMAL:
+        return (target->at != SL_AT_PROPERTY || target->property->type == SL_TYPE_MIXED) &&
+               sl_value_eq(&node->value, value);
+    default:
+        return false;
+    }
+}
+
 bool sl_target_put_value(sl_realm *realm, const sl_target *target, const sl_value *value,
                          sl_status *st) {
-    bool ok = touch(realm, target) &&
-              (target->node ? sl_put_value(realm, target->cell, &target->holder, value)
-                            : insert_entry(realm, target, NULL, value));
+    if (!touch(realm, target)) return sl_fail_memory(st);
+    if (keeps_number(target, value)) return true;
+    bool ok = target->node ? sl_put_value(realm, target->cell, &target->holder, value)
+                           : insert_entry(realm, target, NULL, value);
     return ok || sl_fail_memory(st);
 }
 

@@ -10,6 +10,12 @@ static bool both_are(const sl_merge_node *x, const sl_merge_node *y, int type) {
     return x->in->value.type == type && y->in->value.type == type;
 }
 
+/* G4: applied to a dictionary, a creation replaces what is there. */
+static bool creates_again(const sl_merge *m, const sl_merge_node *x, const sl_merge_node *y) {
+    return m->options.keep_created && x->path_size > 0 && !sl_ends_with_index(x) &&
+           both_are(x, y, SL_TYPE_OBJECT);
+}
+
 /* F11 */
 unsigned sl_rule_update_update(sl_merge *m, sl_merge_node *x, sl_merge_node *y) {
     if (!sl_same_path(x, y)) return 0;
@@ -20,7 +26,8 @@ unsigned sl_rule_update_update(sl_merge *m, sl_merge_node *x, sl_merge_node *y) 
     if (x_creates != y_creates) return x_creates ? SL_DROP_X : SL_DROP_Y;
     if (both_are(x, y, SL_TYPE_LIST) || both_are(x, y, SL_TYPE_DICTIONARY)) return 0;
     if (is_default(x) != is_default(y)) return is_default(x) ? SL_DROP_X : SL_DROP_Y;
-    return sl_older(x, y) ? SL_DROP_X : SL_DROP_Y;
+    if (!sl_older(x, y)) return SL_DROP_Y;
+    return creates_again(m, x, y) ? SL_DROP_X | SL_DROP_Y : SL_DROP_X;
 }
 
 /* Adds with the wrap-around of two's complement. */

@@ -39,7 +39,10 @@ typedef struct sl_merge_event {
 typedef struct sl_merge_options {
     const sl_alloc *alloc; /* scratch memory; NULL = heap */
     sl_set_erase_policy set_erase;
-    bool no_index; /* visit every pair; same result, for tests */
+    bool no_index;     /* visit every pair; same result, for tests */
+    bool keep_created; /* an incoming creation of an embedded object where `local` has just made one
+                        * is dropped also when it is the younger (G4): the two are one object, and
+                        * creating it again would empty it under what both sides have put into it */
     bool
         allow_equal; /* decide equal discriminants by the tie notes of the rules instead of failing;
                       * the result then depends on which side is called local. For oracle tests */

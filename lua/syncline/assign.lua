@@ -83,22 +83,22 @@ local function is_plain(value)
 end
 
 -- Puts what belongs into a place that `make` prepares: make(kind) returns the proxy of a new embedded
--- object, list or dictionary there; put(value) stores a plain value.
-local function store(realm, element, value, policy, make, put)
+-- object, list or dictionary there; put(value) stores a plain value. A place that is `fresh`, an element
+-- just inserted or something inside of one, can hold nothing yet: no Clear is recorded for it, because the
+-- merge does not move the Clear of an element when others insert or erase elements before it.
+local function store(realm, element, value, policy, make, put, fresh)
     if element.embedded then
         if value == nil or value == core.null then return put(core.null) end
         return fill_object(realm, make("object"), element.target, value, true, policy)
     end
     if element.type == "link" then return put(linked_object(realm, element.target, value, policy)) end
     local kind = element.type == "mixed" and shape(value)
-    if kind == "list" then
-        local list = make("list")
-        list:clear()
-        return fill_list(realm, list, { type = "mixed" }, value, policy)
-    elseif kind == "dictionary" then
-        local dictionary = make("dictionary")
-        dictionary:clear()
-        return fill_dictionary(realm, dictionary, { type = "mixed" }, value, policy)
+    if kind then
+        if is_proxy(value) then value = assign.to_table(value) end
+        local collection = make(kind)
+        if not fresh then collection:clear() end
+        local fill = kind == "list" and fill_list or fill_dictionary
+        return fill(realm, collection, { type = "mixed" }, value, policy, fresh)
     end
     if not is_plain(value) then
         check.fail("%s expected, got a %s", element.type, is_proxy(value) or type(value))
@@ -124,7 +124,7 @@ local function insert(realm, list, element, position, value, policy)
         return list:insert_new(position, kind)
     end, function(plain)
         list:insert(position, plain)
-    end)
+    end, true)
 end
 
 function fill_list(realm, list, element, values, policy)
@@ -133,7 +133,7 @@ function fill_list(realm, list, element, values, policy)
     for i, value in ipairs(given) do insert(realm, list, element, size + i, value, policy) end
 end
 
-function fill_dictionary(realm, dictionary, element, values, policy)
+function fill_dictionary(realm, dictionary, element, values, policy, fresh)
     local given = entries(values, tostring(dictionary))
     for _, key in ipairs(sorted_keys(given)) do
         local value = given[key]
@@ -141,7 +141,7 @@ function fill_dictionary(realm, dictionary, element, values, policy)
             return dictionary:make(key, kind)
         end, function(plain)
             dictionary:set(key, plain)
-        end)
+        end, fresh)
     end
 end
 
@@ -301,8 +301,15 @@ function object_methods.__assign(object, name, value)
     assign.property(object, class.by_name[name], value)
 end
 
+-- A collection or embedded object takes the place of an element by erasing and inserting.
 function list_methods.__assign(list, position, value)
-    store(list:anchor().realm, element_of(list), value, nil, function(kind)
+    local realm, element = list:anchor().realm, element_of(list)
+    if element.type == "mixed" and shape(value) then
+        if is_proxy(value) then value = assign.to_table(value) end
+        list:remove(position)
+        return insert(realm, list, element, position, value)
+    end
+    store(realm, element, value, nil, function(kind)
         return list:make(position, kind)
     end, function(plain)
         list[position] = plain

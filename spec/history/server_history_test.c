@@ -295,6 +295,54 @@ static void keyless_objects_get_their_author(void **state) {
     sl_changeset_free(&cs);
 }
 
+static void history_says(server *s, uint64_t version, const char *text) {
+    sl_buf expected;
+    sl_buf_init(&expected, NULL);
+    encode(text, &expected);
+    sl_history_entry entry = entry_at(s, version);
+    assert_int_equal(entry.changeset.size, expected.size);
+    assert_memory_equal(entry.changeset.data, expected.data, expected.size);
+    sl_buf_free(&expected);
+}
+
+/* As SDKs record them: an insertion, a Clear of the new collection, its content. */
+static void void_clears_are_left_out(void **state) {
+    (void)state;
+    server s;
+    start(&s, true);
+    commit_one(&s, 2, 2, 0, SCHEMA "; column P.m:mixed[]; ins P1.m[0] 7 |0|; ins P1.m[1] 8 |1|");
+    commit_one(&s, 3, 2, 1, "del P1.m[0] |2|");
+    commit_one(&s, 2, 3, 1, "ins P1.m[0] dict |2|; clr P1.m[0] dict; P1.m[0].k = 4");
+    history_says(&s, 3, "ins P1.m[0] dict |1|; P1.m[0].k = 4");
+    assert_true(entry_at(&s, 3).original.size > entry_at(&s, 3).changeset.size);
+    const char *kept[] = {
+        "ins P1.m[0] list |2|; clr P1.m[0] dict", "ins P1.m[0] list |3|; clr P1.m[1] dict",
+        "ins P1.m[0] list |4|; ins P1.m[0] 1 |5|; clr P1.m[1] list", "clr P1.m[0] list"};
+    for (uint64_t i = 0; i < 4; i++) {
+        commit_one(&s, 2, 4 + i, 3 + i, kept[i]);
+        history_says(&s, 4 + i, kept[i]);
+    }
+    stop(&s);
+}
+
+/* Applied to a dictionary, the younger creation would empty the object that both have filled (G4).
+ */
+static void two_creations_under_one_key_are_one(void **state) {
+    (void)state;
+    server s;
+    start(&s, false);
+    commit_one(&s, 2, 2, 0, SCHEMA "; embedded E; column E.n:string[]; column P.d:->E{}");
+    commit_one(&s, 2, 3, 1, "P1.d.k = object; ins P1.d.k.n[0] \"a\" |0|");
+    commit_one(&s, 3, 4, 1, "P1.d.k = object; ins P1.d.k.n[0] \"b\" |0|");
+    history_says(&s, 3, "ins P1.d.k.n[1] \"b\" |1|");
+    commit_one(&s, 2, 5, 3, "P1.d.k = object"); /* knows what it replaces */
+    history_says(&s, 4, "P1.d.k = object");
+    commit_one(&s, 3, 6, 3, "P1.d.k = erased");
+    commit_one(&s, 2, 6, 4, "P1.d.k = object; ins P1.d.k.n[0] \"c\" |0|");
+    history_says(&s, 6, "");
+    stop(&s);
+}
+
 /* ---- scan and cache -------------------------------------------------------------------------- */
 
 static void scan_text(server *s, uint64_t peer, sl_cursor from, size_t limit, sl_buf *out,
@@ -455,6 +503,8 @@ int main(void) {
         cmocka_unit_test(clients_of_one_unit_see_each_other),
         cmocka_unit_test(a_unit_that_is_rolled_back_leaves_nothing),
         cmocka_unit_test(keyless_objects_get_their_author),
+        cmocka_unit_test(void_clears_are_left_out),
+        cmocka_unit_test(two_creations_under_one_key_are_one),
         cmocka_unit_test(scans_are_the_same_with_and_without_the_cache),
         cmocka_unit_test(the_cache_forgets_the_oldest_first),
         cmocka_unit_test(classes_have_a_limit),

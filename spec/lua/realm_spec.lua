@@ -209,6 +209,28 @@ describe("a realm", function()
         assert.has_error(function() realm:write(function() person.tags:insert(5) end) end)
     end)
 
+    it("keeps a number that an equal one is written over, as SDKs do", function()
+        local function positive(zero) return zero == 0 and 1 / zero > 0 end
+        local person, types
+        write(function()
+            person = realm:create("Person", { _id = 1, name = "x", score = 0.0, any = 0.0, anys = { 0.0 } })
+            person.attrs = { zero = 0.0, price = syncline.decimal("1.0") }
+            person.score, person.any, person.anys[1], person.attrs.zero = -0.0, -0.0, -0.0, -0.0
+            person.attrs.price = syncline.decimal("1.00")
+            types = realm:create("Types", { _id = syncline.objectid(), f = 0.0, dec = syncline.decimal("1.0") })
+            types.f, types.dec = -0.0, syncline.decimal("1.00")
+        end)
+        assert.is_true(positive(person.score))
+        assert.is_true(positive(person.any))
+        assert.is_true(positive(types.f))
+        assert.is_true(positive(person.anys[1]))
+        assert.is_true(positive(person.attrs.zero))
+        assert.equal("1.0", tostring(person.attrs.price))
+        assert.equal("1.00", tostring(types.dec)) -- a property of decimals is written always
+        write(function() person.any = 0 end)
+        assert.equal("int", syncline.typeof(person.any))
+    end)
+
     it("has sets", function()
         local person
         write(function()

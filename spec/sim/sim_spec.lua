@@ -1,5 +1,6 @@
 -- The public module syncline.sim.
 local simulation = require("syncline.sim")
+local syncline = require("syncline")
 
 local SCHEMA = {
     { name = "Note", primary_key = "_id", properties = { _id = "int", text = "string", votes = "int" } },
@@ -28,6 +29,95 @@ describe("a simulation", function()
         assert.equal(sim:state(0), sim:state(2))
         assert.same({}, sim.errors)
         sim:close()
+    end)
+
+    describe("with collections inside collections", function()
+        local NESTED = {
+            { name = "Step", embedded = true, properties = { name = "string?", notes = "string[]" } },
+            { name = "Thing", primary_key = "_id", properties = { _id = "int", list = "mixed[]", any = "mixed", steps = "Step{}" } },
+        }
+        local sim
+
+        -- Two devices that know the same object write apart from each other; what both then hold.
+        local function apart(list, first, second, order)
+            sim = new({ clients = 2, schema = NESTED })
+            assert(sim:client(1):write(function(realm) realm:create("Thing", { _id = 1, list = list }) end))
+            assert.is_true(sim:settle())
+            for number, change in ipairs({ first, second }) do
+                sim:disconnect(number)
+                assert(sim:client(number):write(function(realm) change(realm:object("Thing", 1)) end))
+                sim:advance(1)
+            end
+            for _, number in ipairs(order) do
+                sim:connect(number)
+                sim:advance(20)
+            end
+            assert.is_true(sim:settle())
+            assert.same({}, sim.errors)
+            assert.is_true(sim:states_equal())
+            return syncline.to_table(sim:client(1):realm():object("Thing", 1))
+        end
+
+        after_each(function() sim:close() end)
+
+        for _, order in ipairs({ { 1, 2 }, { 2, 1 } }) do
+            local name = ", device " .. order[1] .. " first"
+
+            it("inserts one without emptying what others have beside it" .. name, function()
+                local thing = apart({ 7, 8 }, function(thing)
+                    thing.list:insert(1, { k = 4, deep = { { 1 }, { x = { 2 } } } })
+                end, function(thing)
+                    thing.list:remove(2)
+                    thing.list:insert(1, 9)
+                end, order)
+                table.sort(thing.list, function(a, b) return type(a) == "number" and (type(b) ~= "number" or a < b) end)
+                assert.same({ 7, 9, { k = 4, deep = { { 1 }, { x = { 2 } } } } }, thing.list)
+            end)
+
+            it("replaces and empties one that others have moved" .. name, function()
+                local thing = apart({ { a = 1 }, 7, { 1, 2 } }, function(thing)
+                    thing.list[1] = { b = 2 }
+                    thing.list[3]:clear()
+                end, function(thing)
+                    thing.list:insert(1, 9)
+                    thing.list:insert(3, 10)
+                end, order)
+                assert.same({ { b = 2 }, 9, 10, 7, {} }, thing.list)
+            end)
+
+            it("makes one embedded object of two under one key" .. name, function()
+                local thing = apart({}, function(thing)
+                    thing.steps = { cook = { name = "A", notes = { "a" } } }
+                end, function(thing)
+                    thing.steps = { cook = { name = "B", notes = { "b" } } }
+                end, order)
+                assert.same({ cook = { name = "B", notes = { "a", "b" } } }, thing.steps)
+            end)
+        end
+
+        it("records no Clear of a collection that is new", function()
+            apart({}, function(thing)
+                local realm, before = sim:client(1):realm()
+                local function recorded(change)
+                    before = realm:recorded_bytes()
+                    change()
+                    return realm:recorded_bytes() - before
+                end
+                local function bare() thing.list:insert_new(1, "dictionary"):make("k", "list") end
+                bare()
+                assert.equal(recorded(bare), recorded(function() thing.list:insert(1, { k = {} }) end))
+            end, function() end, { 1, 2 })
+        end)
+
+        it("keeps a list of a device that assigns it to itself", function()
+            local thing = apart({ { 1, 2 } }, function(thing)
+                thing.list[1] = thing.list[1]
+                thing.any = thing.list[1]
+                thing.any = thing.any
+            end, function() end, { 1, 2 })
+            assert.same({ { 1, 2 } }, thing.list)
+            assert.same({ 1, 2 }, thing.any)
+        end)
     end)
 
     it("repeats itself exactly with the same seed, and not with another", function()

@@ -274,6 +274,50 @@ static inline void edit_mixed(hand *h) {
     }
 }
 
+/* Inside a collection that is an element of a list, without the Clear that gap G2 is about. */
+static inline void edit_inside(hand *h, sl_place *place, sl_step *last) {
+    sl_value value = some_value(h);
+    int kind;
+    uint32_t size = size_at(h, place, &kind);
+    if (kind == SL_NODE_LIST) {
+        if (size == 0 || pick(h, 3))
+            sl_record_list_insert(h->realm, place, pick(h, size + 1), &value, NULL);
+        else
+            sl_record_list_erase(h->realm, place, pick(h, size), NULL);
+    } else if (kind == SL_NODE_DICT) {
+        *last = (sl_step){false, 0, pick(h, 2) ? SL_STR("k") : SL_STR("l")};
+        place->step_count++;
+        if (pick(h, 4))
+            sl_record_set(h->realm, place, &value, false, NULL);
+        else
+            sl_record_dict_erase(h->realm, place, NULL, NULL);
+    }
+}
+
+/* A list of collections without moves (gap G5). A collection takes the place of an element by
+ * erasing and inserting, as the Lua binding does it (gap G1). */
+static inline void edit_nested(hand *h) {
+    sl_place place = at(h, "lc");
+    sl_value value = some_value(h);
+    sl_value collection = {.type = pick(h, 2) ? SL_TYPE_LIST : SL_TYPE_DICTIONARY};
+    int kind;
+    uint32_t size = size_at(h, &place, &kind), dice = pick(h, 8), index;
+    if (size == 0 || dice < 2) {
+        sl_record_list_insert(h->realm, &place, pick(h, size + 1), &collection, NULL);
+    } else if (dice == 2) {
+        edit_list(h, &place, &value, false);
+    } else if (dice == 3) {
+        index = pick(h, size);
+        sl_record_list_erase(h->realm, &place, index, NULL);
+        sl_record_list_insert(h->realm, &place, index, &collection, NULL);
+    } else {
+        sl_step steps[2] = {{true, pick(h, size), SL_STR("")}};
+        place.steps = steps;
+        place.step_count = 1;
+        edit_inside(h, &place, &steps[1]);
+    }
+}
+
 static inline void edit_objects(hand *h) {
     sl_str cls = pick(h, 3) ? SL_STR("A") : SL_STR("B");
     sl_key key = key_of(pick(h, KEYS));
@@ -352,7 +396,7 @@ static inline void edit(hand *h) {
         edit_plain_list, edit_plain_list, edit_links,    edit_set,           edit_set,
         edit_dictionary, edit_embedded,   edit_embedded, edit_embedded_list, edit_embedded_list,
         edit_mixed,      edit_mixed,      edit_objects,  edit_objects,       edit_schema,
-        edit_keyless,    edit_keyless};
+        edit_keyless,    edit_keyless,    edit_nested,   edit_nested};
     static void (*const few[])(hand *) = {
         set_scalar,    set_scalar, count_up,   edit_dictionary, count_up,     edit_embedded,
         edit_embedded, edit_mixed, edit_mixed, edit_plain_list, edit_objects, edit_keyless};
@@ -369,7 +413,7 @@ static const char schema_text[] =
     "column A.i:int; column A.q:int?; column A.m:mixed; column A.li:int[]; column A.lm:mixed[];"
     "column A.s:int(); column A.ss:string(); column A.d:mixed{}; column A.e:->E?;"
     "column A.le:->E[]; column A.ll:->B[]; column A.lk:->B?; table N(); column N.i:int;"
-    "column A.ln:->N[]; column A.nk:->N?; create A0; create A1; create B0;"
+    "column A.ln:->N[]; column A.nk:->N?; column A.lc:mixed[]; create A0; create A1; create B0;"
     "A1.m = list";
 
 /* Where the events of a program go if somebody wants to see them; NULL = nowhere. */
