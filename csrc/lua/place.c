@@ -60,6 +60,7 @@ sl_lua_place *sl_lua_check_place(lua_State *L, int index) {
         const char *text =
             lua_pushfstring(L, "object or collection expected, got %s", luaL_typename(L, index));
         luaL_argerror(L, index, text);
+        return NULL; /* not reached: the line above raises */
     }
     return refresh(L, self);
 }
@@ -71,6 +72,7 @@ sl_lua_place *sl_lua_check_place_kind(lua_State *L, int index, sl_lua_place_kind
             lua_pushfstring(L, "%s expected, got %s", metatable_names[kind],
                             self ? metatable_names[self->kind] : luaL_typename(L, index));
         luaL_argerror(L, index, text);
+        return NULL; /* not reached: the line above raises */
     }
     return refresh(L, self);
 }

@@ -515,7 +515,7 @@ static void a_growing_changeset_is_measured_as_it_is_encoded(void **state) {
         in->class_name = sl_changeset_intern(&cs, SL_STR("C"));
         in->field = sl_changeset_intern(&cs, sl_str_c(name));
         in->key.type = SL_TYPE_INT;
-        in->key.integer = (int64_t)i << i % 60;
+        in->key.integer = (int64_t)((uint64_t)i << i % 60);
         in->value.type = SL_TYPE_BINARY;
         in->value.string = sl_str_of(text, i * (LONG / COUNT));
         if (i % 3 == 0) assert_true(sl_changeset_measure(&cs, &size, &scratch, NULL));

@@ -135,7 +135,7 @@ describe("the signing keys of a server", function()
         local status, out, problem = process.syncline("token --storage " .. folder .. "/typo")
         assert.equal(1, status)
         assert.equal("", out)
-        assert.matches("the storage folder of a server?", problem, 1, true)
+        assert.matches("there is no server storage in", problem, 1, true)
         assert.not_equal(0, (process.run("test -e " .. folder .. "/typo")))
     end)
 
