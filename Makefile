@@ -5,6 +5,7 @@
 #   make test         everything; the last line is "N passed, N failed"
 #   make test-asan    the C tests and vectors with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make vectors      golden files of DIR=path against the runners of spec/vectors/
+#   make queries      golden files of the query language of DIR=path
 #   make fuzz         every fuzz target for SECONDS=60 (NAME=one of them)
 #   make sim          the simulator: SEEDS=1000, FIRST=1; sim-mutations: it finds safeties switched off
 #   make soak         two million random merge programs, then the simulator until it is stopped
@@ -108,6 +109,11 @@ spec: $(BUILD)/$(LUA)/syncline/core.so
 vectors: $(VECTORS)
 	@status=0; for v in $(VECTORS); do $$v "$(or $(DIR),$(SYNCLINE_SHARED)/vectors)" || status=1; done; \
 	exit $$status
+
+# make queries DIR=path: the query language alone; DIR holds queries*.jsonl, or a folder queries with them.
+.PHONY: queries
+queries: $(BUILD)/vectors/run_queries
+	@$< "$(or $(DIR),$(SYNCLINE_SHARED)/vectors)"
 
 test: setup
 	@$(MAKE) --no-print-directory -s -j2 all unit-programs vector-programs sim-program

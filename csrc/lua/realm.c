@@ -537,6 +537,7 @@ static const luaL_Reg realm_methods[] = {{"anchor", realm_anchor},
                                          {"query", sl_lua_realm_query},
                                          {"query_count", sl_lua_realm_query_count},
                                          {"query_check", sl_lua_realm_query_check},
+                                         {"predicate", sl_lua_realm_predicate},
                                          {"live", sl_lua_realm_live},
                                          {"aggregate", sl_lua_realm_aggregate},
                                          {"aggregate_objects", sl_lua_realm_aggregate_objects},
@@ -557,6 +558,7 @@ int sl_lua_open_realm(lua_State *L) {
     sl_lua_register(L, &sl_lua_realm_type);
     sl_lua_register(L, &arena_box_type);
     sl_lua_open_query(L);
+    sl_lua_open_predicate(L);
     lua_newtable(L);
     sl_lua_open_keys(L);
     sl_lua_open_live(L);

@@ -160,6 +160,8 @@ sl_query *sl_lua_read_query(lua_State *L, const sl_lua_realm *owner);
 /* Methods of the realm. */
 int sl_lua_realm_query(lua_State *L);
 int sl_lua_realm_query_count(lua_State *L);
+int sl_lua_realm_predicate(lua_State *L); /* predicate.c */
+void sl_lua_open_predicate(lua_State *L);
 int sl_lua_realm_query_check(lua_State *L);
 int sl_lua_realm_live(lua_State *L);
 int sl_lua_realm_aggregate(lua_State *L);

@@ -11,7 +11,7 @@ bool sl_bind_fail(sl_binder *b, size_t offset, const char *format, ...) {
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    return sl_fail_at(b->st, SL_ERR_USAGE, "QUERY-TYPE", offset, "%s (byte %zu)", what, offset);
+    return sl_fail_at(b->st, SL_ERR_USAGE, "QUERY-TYPE", offset, "%s", what);
 }
 
 /* Where a path has come to. */

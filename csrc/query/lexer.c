@@ -310,12 +310,11 @@ bool sl_token_read(sl_str query, size_t offset, sl_token *token, sl_status *st) 
     best b = *r.at ? measure(r) : (best){SL_TOK_END, 0};
     if (!b.size && (*r.at == '"' || *r.at == '\''))
         return sl_fail_at(st, SL_ERR_USAGE, "QUERY-SYNTAX", offset,
-                          "a string at byte %zu does not end, or holds an escape that there is not",
-                          offset);
+                          "a string that does not end, or holds an escape that there is not");
     if (!b.size)
         return sl_fail_at(st, SL_ERR_USAGE, "QUERY-SYNTAX", offset,
-                          "byte 0x%02x at %zu begins no word of the query language",
-                          (unsigned)(unsigned char)*r.at, offset);
+                          "byte 0x%02x begins no word of the query language",
+                          (unsigned)(unsigned char)*r.at);
     token->kind = b.kind;
     token->text = sl_str_of(r.at, b.size);
     return true;

@@ -10,9 +10,8 @@
 #include "value/number.h"
 
 static bool bad(const sl_token *token, const char *what, sl_status *st) {
-    return sl_fail_at(st, SL_ERR_USAGE, "QUERY-TYPE", token->offset, "'%.*s' at byte %zu %s",
-                      token->text.size > 60 ? 60 : (int)token->text.size, token->text.data,
-                      token->offset, what);
+    return sl_fail_at(st, SL_ERR_USAGE, "QUERY-TYPE", token->offset, "'%.*s' %s",
+                      token->text.size > 60 ? 60 : (int)token->text.size, token->text.data, what);
 }
 
 /* --- numbers --- */

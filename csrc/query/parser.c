@@ -14,7 +14,7 @@ typedef struct parser {
     sl_status *st;
     const sl_query_argument *args;
     uint32_t arg_count;
-    uint32_t depth;
+    uint32_t depth, operations;
     sl_str variable; /* of the subquery that is being read; size 0 = none */
 } parser;
 
@@ -24,10 +24,10 @@ static bool expected(parser *p, const char *what) {
     const sl_token *t = &p->token;
     if (t->kind == SL_TOK_END)
         return sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-SYNTAX", t->offset,
-                          "the query ends at byte %zu where %s was expected", t->offset, what);
+                          "the query ends where %s was expected", what);
     return sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-SYNTAX", t->offset,
-                      "'%.*s' at byte %zu where %s was expected",
-                      t->text.size > 40 ? 40 : (int)t->text.size, t->text.data, t->offset, what);
+                      "'%.*s' where %s was expected", t->text.size > 40 ? 40 : (int)t->text.size,
+                      t->text.data, what);
 }
 
 static bool advance(parser *p) {
@@ -79,10 +79,10 @@ static bool is_predicate(const sl_expr *e) {
 }
 
 static bool enter(parser *p) {
-    if (++p->depth <= SL_QUERY_MAX_DEPTH) return true;
+    if (++p->depth <= SL_QUERY_MAX_NESTING) return true;
     return sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-SYNTAX", p->token.offset,
                       "more than %d parentheses, negations and subqueries in one another",
-                      SL_QUERY_MAX_DEPTH);
+                      SL_QUERY_MAX_NESTING);
 }
 
 static sl_expr *parse_or(parser *p);
@@ -94,10 +94,9 @@ static const sl_query_argument *argument(parser *p) {
     int64_t number = sl_literal_integer(sl_str_of(p->token.text.data + 1, p->token.text.size - 1));
     /* "$010" is not octal, and the text of no argument begins with a zero anyway. */
     if (number >= 0 && number < (int64_t)p->arg_count) return &p->args[number];
-    sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-TYPE", p->token.offset,
-               "%.*s at byte %zu: there %s %u argument%s", (int)p->token.text.size,
-               p->token.text.data, p->token.offset, p->arg_count == 1 ? "is" : "are", p->arg_count,
-               p->arg_count == 1 ? "" : "s");
+    sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-TYPE", p->token.offset, "%.*s: there %s %u argument%s",
+               (int)p->token.text.size, p->token.text.data, p->arg_count == 1 ? "is" : "are",
+               p->arg_count, p->arg_count == 1 ? "" : "s");
     return NULL;
 }
 
@@ -152,7 +151,7 @@ static bool key_of(parser *p, const sl_expr *constant, sl_key *key) {
         return true;
     default:
         return sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-TYPE", constant->offset,
-                          "the value at byte %zu is no key of an object", constant->offset);
+                          "the value is no key of an object");
     }
 }
 
@@ -232,8 +231,7 @@ static sl_expr *parse_list(parser *p) {
         sl_expr *item = parse_constant(p);
         if (!item) return NULL;
         if (item->kind != SL_EXPR_CONSTANT) {
-            sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-TYPE", item->offset,
-                       "a list inside of a list at byte %zu", item->offset);
+            sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-TYPE", item->offset, "a list inside of a list");
             return NULL;
         }
         if (!push(p, list, item)) return NULL;
@@ -570,6 +568,11 @@ static sl_expr *parse_factor(parser *p) {
 static sl_expr *arithmetic(parser *p, sl_expr *left, sl_expr *(*operand)(parser *)) {
     sl_expr *e = node(p, SL_EXPR_ARITHMETIC, 2);
     if (!e) return NULL;
+    /* Each one makes the tree deeper. */
+    if (++p->operations > SL_QUERY_MAX_DEPTH) {
+        expected(p, "no more arithmetic");
+        return NULL;
+    }
     e->arithmetic = *p->token.text.data;
     if (is_predicate(left)) {
         expected(p, "AND, OR or the end");
@@ -660,7 +663,7 @@ static sl_expr *parse_compare(parser *p) {
     if (at(p, SL_TOK_GEOWITHIN)) return parse_within(p, left);
     if (at(p, SL_TOK_TEXT)) {
         sl_fail_at(p->st, SL_ERR_USAGE, "QUERY-TYPE", p->token.offset,
-                   "TEXT at byte %zu: full-text search is not supported", p->token.offset);
+                   "TEXT: full-text search is not supported");
         return NULL;
     }
     sl_operator op;
@@ -775,6 +778,22 @@ static bool parse_orderings(parser *p, sl_parsed *out) {
     return true;
 }
 
+/* The nesting of the text bounds the recursion. */
+static uint32_t tree_depth(const sl_expr *e) {
+    uint32_t deepest = 0;
+    for (uint32_t i = 0; i < e->count && e->kind != SL_EXPR_LIST; i++) {
+        uint32_t depth = tree_depth(e->items[i]);
+        if (depth > deepest) deepest = depth;
+    }
+    return deepest + 1;
+}
+
+static bool check_depth(parser *p, const sl_expr *e) {
+    if (tree_depth(e) <= SL_QUERY_MAX_DEPTH) return true;
+    return sl_fail(p->st, SL_ERR_USAGE, "QUERY-SYNTAX", "a query of more than %d levels",
+                   SL_QUERY_MAX_DEPTH);
+}
+
 bool sl_query_parse(sl_str text, const sl_query_argument *args, uint32_t arg_count, sl_arena *arena,
                     sl_parsed *out, sl_status *st) {
     parser p = {.text = text, .arena = arena, .st = st, .args = args, .arg_count = arg_count};
@@ -786,5 +805,6 @@ bool sl_query_parse(sl_str text, const sl_query_argument *args, uint32_t arg_cou
     if (!sl_token_read(text, 0, &p.token, st)) return false;
     out->predicate = need_predicate(&p, parse_or(&p));
     if (!out->predicate || !parse_orderings(&p, out)) return false;
-    return at(&p, SL_TOK_END) || expected(&p, "AND, OR or the end");
+    if (!at(&p, SL_TOK_END)) return expected(&p, "AND, OR or the end");
+    return check_depth(&p, out->predicate);
 }

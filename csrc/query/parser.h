@@ -7,7 +7,9 @@
 /* What a hostile text may ask for. */
 enum {
     SL_QUERY_MAX_TEXT = 262144, /* bytes; the vendor's limit of a subscription */
-    SL_QUERY_MAX_DEPTH = 100,   /* parentheses, negations and subqueries in one another */
+    SL_QUERY_MAX_DEPTH = 100,   /* of the tree */
+    SL_QUERY_MAX_NESTING = 400, /* parentheses, negations and subqueries in one another; what is
+                                   printed has more of them than what was read */
     SL_QUERY_MAX_STEPS = 64     /* of one path */
 };
 

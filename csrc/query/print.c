@@ -216,6 +216,16 @@ static const sl_str NO_VARIABLE = {"", 0, SL_NO_SYM};
 
 static void print_in(const sl_expr *e, sl_str variable, sl_buf *out);
 
+static void print_side(const sl_expr *e, sl_str variable, sl_buf *out);
+
+/* A whole double stays a double: it divides otherwise than an int. */
+static void print_operand(const sl_expr *e, sl_str variable, sl_buf *out) {
+    print_side(e, variable, out);
+    bool real = e->kind == SL_EXPR_CONSTANT && e->value.type == SL_TYPE_DOUBLE;
+    if (real && e->value.real == floor(e->value.real) && fabs(e->value.real) < 1e15)
+        sl_buf_text(out, ".0");
+}
+
 static void print_side(const sl_expr *e, sl_str variable, sl_buf *out) {
     print_quantifier(e->quantifier, out);
     switch (e->kind) {
@@ -234,9 +244,9 @@ static void print_side(const sl_expr *e, sl_str variable, sl_buf *out) {
         break;
     case SL_EXPR_ARITHMETIC:
         sl_buf_byte(out, '(');
-        print_side(e->items[0], variable, out);
+        print_operand(e->items[0], variable, out);
         sl_buf_printf(out, " %c ", e->arithmetic);
-        print_side(e->items[1], variable, out);
+        print_operand(e->items[1], variable, out);
         sl_buf_byte(out, ')');
         break;
     default:

@@ -305,6 +305,45 @@ function methods:filter(predicate)
     return new(f.realm, f.class, f.query, append(f.filters, predicate), f.sorters)
 end
 
+-- nil and false are arguments as well, and a nil in the middle ends no list.
+local function pack(...)
+    local args = { ... }
+    local count = select("#", ...)
+    for i = 1, count do
+        if args[i] == nil then args[i] = core.null end
+    end
+    return args, count
+end
+
+---The objects that fulfil a query in the query language of the Realm SDKs, such as
+---`results:filtered("done == false AND owner.name BEGINSWITH[c] $0 SORT(priority DESC)", "a")`.
+---
+---`...` are the values of `$0`, `$1`, ...; a table is a list, for `IN`; nil and `syncline.null` are null. Paths lead
+---over links and into embedded objects, collections take `ANY`, `ALL` and `NONE`; the whole language is in the guide.
+---Raises an error for a text that is no query, with the place, what stands there and what was expected, and for names
+---and values that do not fit the schema. `SORT` by properties of the object itself; `LIMIT` and `DISTINCT` are refused.
+---Objects are loaded to be asked, as with `filter`; where an index can answer, put `where` before it.
+---@param query string
+---@param ... any
+---@return syncline.Results
+function methods:filtered(query, ...)
+    local f = fields(self, "filtered")
+    check.argument("results:filtered", query, "string")
+    local args, count = pack(...)
+    local ok, predicate = pcall(f.realm.handle.predicate, f.realm.handle, f.class, query, args, count)
+    if not ok then
+        local problem = predicate
+        if type(problem) == "string" then problem = problem:gsub("^[^\n]-:%d+: ", "") end
+        check.raise(problem)
+    end
+    local orders, obstacle = predicate:orders()
+    if not orders then check.fail("results:filtered: results know no %s yet; sort and cut what is found", obstacle) end
+    local out = new(f.realm, f.class, f.query, append(f.filters, function(object) return predicate:holds(object) end),
+        f.sorters)
+    for i = #orders, 1, -1 do out = out:sorted(orders[i].property, orders[i].descending) end
+    return out
+end
+
 ---In the order of a property, nulls first, or as `compare(a, b)` says; equal ones keep their order.
 ---@param by string|fun(a: syncline.Object, b: syncline.Object): boolean
 ---@param descending boolean|nil
