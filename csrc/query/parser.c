@@ -430,7 +430,8 @@ static bool geo_number(parser *p, bool printed, double *number) {
     if (at(p, SL_TOK_ARGUMENT)) {
         const sl_query_argument *arg = argument(p);
         if (!arg) return false;
-        value = arg->list ? (sl_value){.type = SL_TYPE_NULL} : arg->values[0];
+        value = (sl_value){.type = SL_TYPE_NULL};
+        if (!arg->list) value = arg->values[0];
     } else {
         if (!at(p, SL_TOK_NATURAL) && !at(p, SL_TOK_FLOAT) && !at(p, SL_TOK_INFINITY) &&
             !at(p, SL_TOK_NAN) && !(printed && at(p, SL_TOK_NUMBER)))
