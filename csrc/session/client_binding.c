@@ -176,6 +176,7 @@ static bool write_upload(sl_client_session *s, const sl_upload_batch *batch, sl_
         return true;
     }
     if (!write_message(s, &msg, out, any, st)) return false;
+    if (batch->count > 0) s->binding.uploaded = true;
     if (size > s->binding.largest) {
         s->binding.largest = size;
         s->binding.largest_version = batch->cursor.client_version;

@@ -59,6 +59,7 @@ typedef struct sl_client_binding {
     uint64_t confirmed; /* greatest upload client version the server told of */
     /* The largest UPLOAD so far: what a server refuses for its size is never smaller. */
     uint64_t largest, largest_version;
+    bool uploaded; /* an UPLOAD with changesets was sent */
     int failure; /* error number of a failed integration, 0 = none */
     bool failure_sent;
     char failure_text[240];
@@ -74,6 +75,10 @@ struct sl_client_session {
     size_t path_size;
     bool no_upload, no_upload_delay, subserver;
     uint64_t max_message;
+    /* How often in a row the connection ended before anything after version `cut_at` was confirmed,
+     * although it was sent. */
+    uint64_t cut_at;
+    uint32_t cuts;
 
     bool want_state; /* ask for a state as long as the file can take one */
     bool installing; /* the state is complete, the host puts it in place */

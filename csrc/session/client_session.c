@@ -153,7 +153,40 @@ void sl_client_session_connected(sl_client_session *s) {
     }
 }
 
+static void report_error(sl_client_session *s, const sl_client_error *error);
+
+/* The reason may never come through: a server that refuses the upload closes while it still comes
+ * in. So the application hears of it, after 5 times, 10 times, 20 times and so on. */
+static void count_cut(sl_client_session *s, uint64_t confirmed) {
+    enum { CUTS_TO_TELL = 5 };
+    bool cut = s->binding.uploaded && s->binding.largest_version > confirmed;
+    if (s->cut_at != confirmed) s->cuts = 0;
+    s->cut_at = confirmed;
+    if (!cut) return;
+    uint32_t times = ++s->cuts;
+    while (times > CUTS_TO_TELL && times % 2 == 0)
+        times /= 2;
+    if (times != CUTS_TO_TELL) return;
+    char text[240];
+    snprintf(text, sizeof text,
+             "the connection ended %u times in a row before the server had confirmed what follows "
+             "version %llu of this file; the largest message had %llu bytes",
+             (unsigned)s->cuts, (unsigned long long)confirmed,
+             (unsigned long long)s->binding.largest);
+    sl_client_error error;
+    sl_client_error_init(&error, SL_ERR_SESSION, 0);
+    sl_client_error_text(&error, sl_str_c(text));
+    error.name = "upload cut";
+    error.advice =
+        "Nothing is lost, and it is tried again. If the message is large, look whether "
+        "the server or a proxy refuses it for its size (max_message), or cuts slow ones.";
+    error.action = SL_ACTION_WARNING;
+    error.try_again = true;
+    report_error(s, &error);
+}
+
 void sl_client_session_disconnected(sl_client_session *s) {
+    if (s->history) count_cut(s, sl_client_history_cursors(s->history)->ul_cv);
     memset(&s->binding, 0, sizeof s->binding);
     s->ack_at = SL_CLIENT_NEVER;
     s->last_mark_sent = s->last_mark_received;

@@ -300,6 +300,30 @@ static void close_1009_stops_the_file_that_uploads_and_keeps_it(void **state) {
     assert_int_equal(sl_client_connection_state(rig->connection), SL_CONNECTION_DISCONNECTED);
 }
 
+/* The close frame that says why may be lost each time. */
+static void an_upload_that_is_cut_again_and_again_is_told(void **state) {
+    client_rig *rig = *state;
+    const sl_client_event *error = NULL;
+    rig_bind_new(rig);
+    FILE_WRITE(&rig->file, item_schema(realm, st));
+    for (int times = 1; times <= 10; times++) {
+        while (rig_take(rig)) {
+        }
+        rig_forget(rig);
+        sl_client_connection_lost(rig->connection, rig->attempt, SL_CLOSE_READ_ERROR, SL_STR(""),
+                                  NULL);
+        rig_drain(rig);
+        size_t told = rig_count(rig, SL_CLIENT_ERROR, &error);
+        size_t cut = 0;
+        for (size_t i = 0; i < told; i++)
+            cut += error && error->error.name && strcmp(error->error.name, "upload cut") == 0;
+        assert_int_equal(cut, times == 5 || times == 10);
+        if (cut) assert_true(error->error.try_again);
+        rig_wait(rig, until_deadline(rig));
+        rig_connect(rig, 14);
+    }
+}
+
 static void a_new_token_is_tried_at_once_but_not_for_ever(void **state) {
     client_rig *rig = *state;
     sl_client_connection_refused(rig->connection, rig->attempt, 401, SL_STR(""), NULL);
@@ -517,6 +541,7 @@ int main(void) {
         T(outcomes_of_the_upgrade_and_close_codes_have_their_effects),
         T(close_1000_waits_for_the_end_of_the_stream),
         T(close_1009_stops_the_file_that_uploads_and_keeps_it),
+        T(an_upload_that_is_cut_again_and_again_is_told),
         T(a_new_token_is_tried_at_once_but_not_for_ever),
         T(a_new_route_starts_over_at_once),
         T(an_unverified_route_is_questioned_when_it_fails),
