@@ -60,7 +60,7 @@ typedef struct sl_client_binding {
     /* The largest UPLOAD so far: what a server refuses for its size is never smaller. */
     uint64_t largest, largest_version;
     bool uploaded; /* an UPLOAD with changesets was sent */
-    int failure; /* error number of a failed integration, 0 = none */
+    int failure;   /* error number of a failed integration, 0 = none */
     bool failure_sent;
     char failure_text[240];
 } sl_client_binding;

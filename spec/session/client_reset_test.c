@@ -57,7 +57,7 @@ static world_client *make_fresh(world *w) {
 static bool try_reset_for(int code, world *w, world_client *c, sl_reset_mode mode, bool no_recovery,
                           sl_reset_result *result, sl_status *st) {
     world_client *fresh = make_fresh(w);
-    sl_reset_request request = {mode, no_recovery, code};
+    sl_reset_request request = {.mode = mode, .no_recovery = no_recovery, .code = code};
     bool ok = sl_client_reset_run(c->file.history, fresh->file.history, &request, result, st);
     file_free(&fresh->file);
     return ok;
@@ -371,7 +371,7 @@ static void usage_is_checked(void **state) {
     client_file empty = {0};
     sl_status st = SL_STATUS_INIT;
     sl_reset_result result;
-    sl_reset_request request = {SL_RESET_DISCARD, false, 0};
+    sl_reset_request request = {.mode = SL_RESET_DISCARD};
     file_open(&empty, &f->w.env);
     assert_false(sl_client_reset_run(c->file.history, empty.history, &request, &result, &st));
     assert_int_equal(st.cls, SL_ERR_USAGE);
@@ -396,7 +396,7 @@ static void each_failure_of_the_disk_leaves_old_or_new(void **state) {
         FILE_WRITE(&c->file, item_create(realm, 3, st) && item_name(realm, 3, "mine", st));
         lose_and_ask(p);
         world_client *fresh = make_fresh(&p->w);
-        sl_reset_request request = {SL_RESET_RECOVER, false, 211};
+        sl_reset_request request = {.mode = SL_RESET_RECOVER, .code = 211};
         sl_reset_result result;
         sl_status st = SL_STATUS_INIT;
         uint64_t ident = sl_client_history_ident(c->file.history);
@@ -457,7 +457,7 @@ static bool reset_short_of_memory(fixture *f, sl_str changeset, uint64_t fail_at
                            item_tag(realm, 1, 0, "front", st));
     FILE_WRITE(&local, item_untag(realm, 1, 1, st));
     sl_status why = SL_STATUS_INIT;
-    sl_reset_request request = {SL_RESET_RECOVER, false, 211};
+    sl_reset_request request = {.mode = SL_RESET_RECOVER, .code = 211};
     sl_reset_result result;
     sl_buf text;
     sl_buf_init(&text, NULL);
