@@ -161,6 +161,7 @@ build = {
       "csrc/history/gaps.c",
       "csrc/history/key_list.c",
       "csrc/history/list_tracker.c",
+      "csrc/history/merge_budget.c",
       "csrc/history/own_changes.c",
       "csrc/history/reseed.c",
       "csrc/history/reset_replay.c",

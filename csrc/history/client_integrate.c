@@ -229,9 +229,9 @@ static bool trim(sl_client_history *history, sl_client_state *state, leftovers *
     last = next < own->count ? own->items[next].version - 1 : state->version;
     *left = (leftovers){history->stale, history->stale_bytes};
     state->base = last;
-    if (next == 0) return true;
-    if (left->count != SIZE_MAX) left->count += next;
-    for (size_t i = 0; i < next; i++)
+    if (next == own->first) return true;
+    if (left->count != SIZE_MAX) left->count += next - own->first;
+    for (size_t i = own->first; i < next; i++)
         left->bytes += own->items[i].size;
     if (left->count < STALE_ENTRIES && left->bytes < STALE_BYTES) return true;
     *left = (leftovers){0, 0};

@@ -15,7 +15,7 @@ static void free_bytes(sl_own_changes *own, sl_own_change *change) {
 }
 
 void sl_own_changes_forget(sl_own_changes *own) {
-    for (size_t i = 0; i < own->count; i++)
+    for (size_t i = own->first; i < own->count; i++)
         free_bytes(own, &own->items[i]);
     sl_delete(own->alloc, own->items);
     sl_own_changes_init(own, own->alloc);
@@ -85,7 +85,7 @@ void sl_own_changes_add(sl_own_changes *own, const sl_history_entry *entry) {
 }
 
 size_t sl_own_changes_after(const sl_own_changes *own, uint64_t version) {
-    size_t low = 0, high = own->count;
+    size_t low = own->first, high = own->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (own->items[middle].version <= version)
@@ -96,12 +96,19 @@ size_t sl_own_changes_after(const sl_own_changes *own, uint64_t version) {
     return low;
 }
 
+/* What is left moves to the front when it is no more than what went: each item moves but once on
+ * average, however many wait behind those that are dropped. */
 size_t sl_own_changes_drop(sl_own_changes *own, uint64_t last) {
-    size_t gone = sl_own_changes_after(own, last);
-    for (size_t i = 0; i < gone; i++)
+    size_t end = sl_own_changes_after(own, last), gone = end - own->first;
+    for (size_t i = own->first; i < end; i++)
         free_bytes(own, &own->items[i]);
-    own->count -= gone;
-    if (gone && own->count) memmove(own->items, own->items + gone, own->count * sizeof *own->items);
+    own->first = end;
+    size_t left = own->count - own->first;
+    if (left <= own->first) {
+        if (left) memmove(own->items, own->items + own->first, left * sizeof *own->items);
+        own->count = left;
+        own->first = 0;
+    }
     return gone;
 }
 

@@ -15,11 +15,12 @@ typedef struct sl_own_change {
     char *bytes; /* of the changeset, owned; NULL: only the store has them */
 } sl_own_change;
 
-/* Invariants: items[0..count) ascend by version; `known` iff they are all entries of that kind
+/* Invariants: items[first..count) ascend by version; `known` iff they are all entries of that kind
  * above the base of the history. */
 typedef struct sl_own_changes {
     const sl_alloc *alloc;
     sl_own_change *items;
+    size_t first; /* those in front of it are done with */
     size_t count, capacity;
     size_t held; /* bytes of changesets in memory */
     bool known;

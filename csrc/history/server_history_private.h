@@ -5,6 +5,7 @@
 #include "history/entry_cache.h"
 #include "history/feature_level.h"
 #include "history/gaps.h"
+#include "history/merge_budget.h"
 #include "history/schema_part.h"
 #include "history/server_history.h"
 
@@ -42,6 +43,7 @@ struct sl_server_history {
     sl_realm *realm;
     bool keep_originals;
     uint64_t max_merge_steps;
+    sl_merge_budget merged;
     uint32_t max_classes;
     bool in_unit, recording;
     bool unsynced; /* the last commit was not durable */

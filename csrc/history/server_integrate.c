@@ -269,12 +269,17 @@ bool sl_server_history_integrate(sl_server_history *h, const sl_server_upload *u
                                  sl_status *st) {
     if (!h->in_unit || h->recording)
         return sl_fail(st, SL_ERR_USAGE, "", "no unit of work for uploads is open");
-    integration in = {.history = h, .schema = upload->schema, .steps = {0, h->max_merge_steps}};
+    int64_t now = h->env->mono_ms(h->env->ctx);
+    integration in = {.history = h, .schema = upload->schema};
     in.merge.steps = &in.steps;
     in.merge.keep_created = true;
     sl_buf_init(&in.encoded, h->alloc);
-    bool ok = load_row(&in, upload->ident, st) && read_all(&in, upload, st) && merge_all(&in, st) &&
-              store_progress(&in, upload, st);
+    bool ok = load_row(&in, upload->ident, st);
+    uint64_t owner = ok ? sl_merge_budget_owner(&in.row) : 0;
+    in.steps.limit = sl_merge_budget_left(&h->merged, owner, h->max_merge_steps, now);
+    ok = ok && read_all(&in, upload, st) && merge_all(&in, st) && store_progress(&in, upload, st);
+    bool refused = in.steps.taken > in.steps.limit;
+    sl_merge_budget_take(&h->merged, owner, in.steps.taken, h->max_merge_steps, refused, now);
     clean_up(&in);
     return ok;
 }

@@ -48,6 +48,7 @@ void sl_server_history_rollback(sl_server_history *h) {
     if (!h->in_unit) return;
     h->store->vtbl->rollback(h->store);
     sl_realm_discard(h->realm);
+    sl_merge_budget_end(&h->merged, false);
     forget_unit(h);
 }
 
@@ -113,6 +114,7 @@ bool sl_server_history_commit(sl_server_history *h, uint64_t *added, sl_status *
     if (!h->store->vtbl->commit(h->store, durable, st)) {
         /* The store has rolled itself back. */
         sl_realm_discard(h->realm);
+        sl_merge_budget_end(&h->merged, false);
         forget_unit(h);
         return false;
     }
@@ -122,6 +124,7 @@ bool sl_server_history_commit(sl_server_history *h, uint64_t *added, sl_status *
     if (added) *added = h->unit.version - h->now.version;
     h->now = h->unit;
     h->indirect_before = h->indirect_count;
+    sl_merge_budget_end(&h->merged, true);
     forget_unit(h);
     return true;
 }

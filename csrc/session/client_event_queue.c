@@ -16,12 +16,13 @@ void sl_client_event_queue_free(sl_client_event_queue *queue) {
 bool sl_client_event_queue_reserve(sl_client_event_queue *queue, size_t more, sl_status *st) {
     if (queue->count == 0) queue->first = 0;
     if (queue->capacity - queue->first - queue->count >= more) return true;
-    if (queue->first > 0) {
+    /* Half empty: what is left moves less often than it was added. */
+    if (queue->first > queue->count) {
         memmove(queue->slots, queue->slots + queue->first, queue->count * sizeof *queue->slots);
         queue->first = 0;
         if (queue->capacity - queue->count >= more) return true;
     }
-    size_t capacity = (queue->count + more) * 2;
+    size_t capacity = (queue->first + queue->count + more) * 2;
     sl_client_event_slot *slots =
         sl_resize(queue->alloc, queue->slots, capacity * sizeof *queue->slots);
     if (!slots) return sl_fail_memory(st);

@@ -453,6 +453,52 @@ static void merges_have_a_limit(void **state) {
     stop(&s);
 }
 
+/* Uploads that each stay below the limit: together they are refused, until time has passed. */
+static void many_long_merges_share_a_limit(void **state) {
+    (void)state;
+    enum { LIMIT = 1000 };
+    static sl_merge_budget budget;
+    int64_t now = 5000;
+    assert_true(sl_merge_budget_left(&budget, 7, LIMIT, now) == LIMIT);
+    sl_merge_budget_take(&budget, 7, 400, LIMIT, false, now);
+    assert_true(sl_merge_budget_left(&budget, 7, LIMIT, now) == 600);
+    sl_merge_budget_end(&budget, false); /* rolled back, it will be done again */
+    sl_merge_budget_take(&budget, 7, 400, LIMIT, false, now);
+    sl_merge_budget_end(&budget, true);
+    sl_merge_budget_take(&budget, 7, 601, LIMIT, true, now);
+    sl_merge_budget_end(&budget, false); /* the refusal stays */
+    assert_true(sl_merge_budget_left(&budget, 7, LIMIT, now) == LIMIT / SL_MERGE_FLOOR);
+    assert_true(sl_merge_budget_left(&budget, 8, LIMIT, now) == LIMIT);
+    assert_true(sl_merge_budget_left(&budget, 7, LIMIT, now + SL_MERGE_REFILL_MS / 2) == 500);
+    assert_true(sl_merge_budget_left(&budget, 7, LIMIT, now + SL_MERGE_REFILL_MS) == LIMIT);
+    /* Those who use much are not pushed out by many who use little. */
+    for (uint64_t who = 100; who < 1000; who++) {
+        sl_merge_budget_take(&budget, who, 1, LIMIT, false, now);
+        sl_merge_budget_end(&budget, true);
+    }
+    assert_true(sl_merge_budget_left(&budget, 7, LIMIT, now) == LIMIT / SL_MERGE_FLOOR);
+}
+
+static void small_uploads_of_a_device_share_its_limit(void **state) {
+    (void)state;
+    server s;
+    sl_status st = SL_STATUS_INIT;
+    start(&s, false);
+    commit_one(&s, 2, 2, 0, SCHEMA);
+    s.history->max_merge_steps = 40;
+    bool refused = false;
+    for (uint64_t cv = 3; cv < 100 && !refused; cv++) {
+        uint64_t now = sl_server_history_version(s.history);
+        commit_one(&s, 2, cv, now, "P1.x = 1; P1.x = 2; P1.x = 3");
+        assert_true(sl_server_history_begin(s.history, &st));
+        refused = !put(&s, 3, cv, now, "P1.x = 4; P1.x = 5", &st);
+        assert_true(refused ? st.code == 222 : sl_server_history_commit(s.history, NULL, &st));
+    }
+    assert_true(refused);
+    sl_server_history_rollback(s.history);
+    stop(&s);
+}
+
 static void a_reopened_history_knows_everything(void **state) {
     (void)state;
     server s;
@@ -509,6 +555,8 @@ int main(void) {
         cmocka_unit_test(the_cache_forgets_the_oldest_first),
         cmocka_unit_test(classes_have_a_limit),
         cmocka_unit_test(merges_have_a_limit),
+        cmocka_unit_test(many_long_merges_share_a_limit),
+        cmocka_unit_test(small_uploads_of_a_device_share_its_limit),
         cmocka_unit_test(a_reopened_history_knows_everything),
         cmocka_unit_test(calls_in_the_wrong_order_are_refused),
     };
