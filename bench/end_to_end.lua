@@ -89,7 +89,7 @@ end
 
 local devices = 0
 
-local function device(server, partition, open)
+local function device(server, partition, open, paused)
     devices = devices + 1
     local secret = read(server.dir .. "/data/keys/signing.key"):match("%x+")
     server.key = server.key or assert(auth.key({ alg = "HS256", kid = "own", secret = secret }))
@@ -103,6 +103,7 @@ local function device(server, partition, open)
             tls = { ca = server.dir .. "/data/tls/cert.pem" },
         },
     }))
+    if paused then return realm end
     assert(realm:sync_session():wait_for_upload(30))
     assert(realm:sync_session():wait_for_download(30))
     return realm
@@ -256,7 +257,43 @@ function workloads.fan_out(server, place)
     for _, reader in ipairs(readers) do reader:close() end
 end
 
-local ORDER = { "latency", "one_writer", "two_writers_in_conflict", "bulk", "fan_out" }
+-- How long one call of step holds a program while 100,000 objects come, in changesets of `size`, with the budget that a
+-- step has by itself, with 4 ms, and without bounds.
+local function longest_step(server, place, size)
+    local a = device(server, "steps" .. size)
+    for k = 1, 100000, size do
+        assert(a:write(function()
+            for i = k, k + size - 1 do create(a, i) end
+        end))
+    end
+    assert(a:sync_session():wait_for_upload(200))
+    a:close()
+    for name, budget in pairs({ default = false, ms_4 = 0.004, unbounded = { steps = 2147483647 } }) do
+        local b = device(server, "steps" .. size, function(options)
+            options.sync.paused = true
+            return syncline.open(options)
+        end, true)
+        b:sync_session():resume()
+        local times, from = {}, now()
+        while b:objects("Item"):count() < 100000 do
+            local begin = now()
+            syncline.step(0, budget or nil)
+            times[#times + 1] = now() - begin
+        end
+        local seconds = now() - from
+        table.sort(times)
+        report(place, ("longest_step_%d_per_changeset_%s"):format(size, name), {
+            operations = 100000, seconds = seconds, longest_ms = times[#times] * 1e3, second_ms = times[#times - 1] * 1e3,
+        })
+        b:close()
+    end
+end
+
+function workloads.longest_step(server, place)
+    for _, size in ipairs({ 100, 1000, 100000 }) do longest_step(server, place, size) end
+end
+
+local ORDER = { "latency", "one_writer", "two_writers_in_conflict", "bulk", "longest_step", "fan_out" }
 local PLACES = { { "fsync", os.getenv("SYNCLINE_BENCH_DISK") or "build" }, { "no_fsync", "/dev/shm" } }
 
 for _, place in ipairs(PLACES) do

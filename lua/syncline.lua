@@ -77,10 +77,18 @@ local function loop()
 end
 
 ---Waits up to `timeout` seconds (nil: as long as it takes) for network events and deals with them; see
----`syncline.run` for programs without a loop of their own.
----@param timeout number|nil
-function syncline.step(timeout)
-    return loop().step(timeout)
+---`syncline.run` for programs without a loop of their own. A game calls `syncline.step(0, 0.004)` once per frame.
+---
+---`budget` bounds what one call does: seconds after which no more changesets of others are integrated and no more of one's
+---own are sent, or `{steps = n}`, counted: instructions applied, objects saved, and one for 16 bytes sent. The rest has its
+---turn in the next call. One changeset is never divided. Default: `{steps = 5000}`.
+---@param timeout number|nil seconds
+---@param budget number|{steps: integer}|nil seconds above 0, or 1 to 2147483647 steps
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|nil code
+function syncline.step(timeout, budget)
+    return loop().step(timeout, budget)
 end
 
 ---Keeps everything going until `syncline.stop()` is called, `condition()` is true, or `timeout` seconds

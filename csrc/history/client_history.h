@@ -146,6 +146,7 @@ typedef struct sl_client_integration {
     uint64_t changesets; /* of others */
     bool changed;        /* instructions were applied: the realm's change set tells which objects */
     bool confirmed;      /* the upload cursor moved */
+    uint64_t steps;      /* of work: instructions applied and objects saved */
 } sl_client_integration;
 
 /* The checks of 3.6 (1 to 8) against what is stored. Fails with SL_ERR_PROTOCOL; the connection is

@@ -3,6 +3,7 @@
 #include "history/window.h"
 #include "protocol/message.h"
 #include "realm/apply.h"
+#include "realm/change.h"
 
 /* The server's number among the peers of a client file. */
 enum { SERVER_PEER = 1 };
@@ -144,6 +145,7 @@ static bool apply_range(sl_client_history *history, incoming *in, size_t first, 
         if (in->changesets[i].count == 0) continue;
         if (!sl_realm_apply(history->realm, &in->changesets[i], st)) return false;
         result->changed = true;
+        result->steps += in->changesets[i].count;
     }
     return true;
 }
@@ -258,6 +260,7 @@ static bool integrate_open(sl_client_history *history, const sl_client_download 
     /* Not flushed one by one: what came from the server can come again, and nothing is told about
      * it before sl_client_history_sync. */
     if (!sl_client_history_finish(history, &state, &entry, false, st)) return false;
+    result->steps += sl_realm_touched(history->realm);
     history->stale = left.count;
     history->stale_bytes = left.bytes;
     result->version = state.version;

@@ -24,6 +24,7 @@ typedef struct sl_lua_client_connection {
     sl_lua_sink sink;
     sl_lua_connection *socket; /* NULL: messages pass through Lua */
     sl_loop *loop;             /* of the socket */
+    sl_lua_loop *pace;         /* the same with its budget; NULL: nothing was attached */
     sl_timer timer;            /* deadline of the connection, while there is a socket */
     sl_task task;              /* the end of the loop's turn */
     uint64_t attempt;          /* that the socket and the inbox belong to */
@@ -32,6 +33,7 @@ typedef struct sl_lua_client_connection {
     sl_buf out;
     sl_lua_traffic traffic;
     bool eager; /* Lua is woken without events, too */
+    bool held;  /* the budget ended before what there was to do */
 } sl_lua_client_connection;
 
 struct sl_lua_client_session {
@@ -50,6 +52,7 @@ int sl_lua_client_attach(lua_State *L);
 int sl_lua_client_attached(lua_State *L);
 int sl_lua_client_eager(lua_State *L);
 int sl_lua_client_turn(lua_State *L);
+int sl_lua_client_waiting(lua_State *L);
 int sl_lua_client_traffic(lua_State *L);
 /* Lets go of the socket; messages that have come stay in the inbox. */
 void sl_lua_client_detach(sl_lua_client_connection *connection);

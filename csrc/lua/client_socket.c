@@ -7,7 +7,9 @@
 
 enum {
     MOST = 64,             /* messages handed in at once */
-    KEEP_BYTES = 64 * 1024 /* of buffers between messages */
+    KEEP_BYTES = 64 * 1024, /* of buffers between messages */
+    INBOX_BYTES = 1 << 20,  /* that wait before the socket is read on */
+    BYTES_PER_STEP = 16     /* of what is sent */
 };
 
 static sl_lua_client_connection *of_sink(sl_lua_sink *sink) {
@@ -96,15 +98,24 @@ static void take_from_inbox(sl_lua_client_connection *self, const sl_str *messag
     if (self->inbox.capacity > KEEP_BYTES) sl_buf_free(&self->inbox);
 }
 
-/* Deals with what has come until something is to be told. False with `st`: out of memory. */
+/* Whether there is budget for more in this step of the loop; the next one goes on. */
+static bool may_work(sl_lua_client_connection *self) {
+    if (!self->pace) return true;
+    self->held = !sl_lua_loop_may_work(self->pace);
+    return !self->held;
+}
+
+/* Deals with what has come until something is to be told, or the budget of the loop's step is used
+ * up. False with `st`: out of memory. */
 static bool read_inbox(sl_lua_client_connection *self, sl_status *st) {
     sl_str messages[MOST];
     size_t there, done;
+    sl_steps all = {.limit = 0}, *steps = self->pace ? &self->pace->work : &all;
     while (!sl_client_connection_has_events(self->connection) &&
            (there = list_inbox(self, messages)) > 0) {
-        if (writing(self)) return true;
+        if (writing(self) || !may_work(self)) return true;
         bool ok = sl_client_connection_receive_some(self->connection, self->attempt, messages,
-                                                    there, &done, st);
+                                                    there, steps, &done, st);
         take_from_inbox(self, messages, done);
         for (sl_lua_client_session *s = self->sessions; s; s = s->next)
             sl_lua_realm_touched(s->realm);
@@ -118,12 +129,13 @@ static bool read_inbox(sl_lua_client_connection *self, sl_status *st) {
 static bool produce(sl_lua_client_connection *self, sl_status *st) {
     sl_websocket *ws = self->socket ? sl_lua_connection_socket(self->socket) : NULL;
     bool any = true, ok = true;
-    while (ok && any && ws && !sl_websocket_full(ws)) {
+    while (ok && any && ws && !sl_websocket_full(ws) && may_work(self)) {
         sl_buf_clear(&self->out);
         ok = sl_client_connection_send(self->connection, &self->out, &any, st);
         if (!ok || !any) break;
         if (!sl_websocket_send(ws, self->out.data, self->out.size, NULL)) break;
         count(self, &self->traffic.sent, self->out.data, self->out.size);
+        if (self->pace) sl_steps_take(&self->pace->work, self->out.size / BYTES_PER_STEP);
     }
     if (self->out.capacity > KEEP_BYTES) sl_buf_free(&self->out);
     return ok;
@@ -132,6 +144,9 @@ static bool produce(sl_lua_client_connection *self, sl_status *st) {
 static void arm(sl_lua_client_connection *self) {
     if (!self->socket) return;
     int64_t deadline = sl_client_connection_deadline(self->connection);
+    sl_websocket *ws = sl_lua_connection_socket(self->socket);
+    if (ws) sl_websocket_pause(ws, self->inbox.size - self->taken > INBOX_BYTES);
+    if (self->held) deadline = sl_loop_now(self->loop);
     if (deadline == INT64_MAX)
         sl_loop_timer_stop(self->loop, &self->timer);
     else if (!self->timer.active || self->timer.due_ms != deadline)
@@ -141,7 +156,8 @@ static void arm(sl_lua_client_connection *self) {
 /* ---- turns ----------------------------------------------------------------------------------- */
 
 static bool turn(sl_lua_client_connection *self, sl_status *st) {
-    bool ok = read_inbox(self, st) && produce(self, st);
+    self->held = false;
+    bool ok = read_inbox(self, st) && (self->held || produce(self, st));
     arm(self);
     return ok;
 }
@@ -206,11 +222,16 @@ int sl_lua_client_attach(lua_State *L) {
     lua_setfield(L, -2, "served");
     lua_pushvalue(L, 4);
     lua_setfield(L, -2, "wake");
+    lua_createtable(L, 1, 0); /* the loop stays, for its budget, when the socket is gone */
+    lua_rawgeti(L, -2, 1);
+    lua_rawseti(L, -2, 1);
+    sl_lua_set_table(L, 1);
     sl_buf_clear(&self->inbox);
     self->taken = 0;
     self->attempt = attempt;
     self->socket = socket;
-    self->loop = sl_lua_connection_loop(socket)->loop;
+    self->pace = sl_lua_connection_loop(socket);
+    self->loop = self->pace->loop;
     self->timer.fire = self->task.run = on_turn;
     self->timer.ctx = self->task.ctx = self;
     return 0;
@@ -235,6 +256,12 @@ int sl_lua_client_turn(lua_State *L) {
     sl_status st = SL_STATUS_INIT;
     if (!turn(self, &st)) return sl_lua_fail_or_raise(L, &st);
     lua_pushboolean(L, sl_client_connection_has_events(self->connection));
+    return 1;
+}
+
+/* connection:waiting() -> whether messages that have come wait for another step of the loop */
+int sl_lua_client_waiting(lua_State *L) {
+    lua_pushboolean(L, check(L)->held);
     return 1;
 }
 

@@ -2,6 +2,7 @@
 #ifndef SL_LUA_NET_CORE_H
 #define SL_LUA_NET_CORE_H
 
+#include "base/steps.h"
 #include "lua/check.h"
 #include "net/http_server.h"
 #include "net/loop.h"
@@ -17,7 +18,14 @@ typedef struct sl_lua_loop {
     int handlers;  /* during a step: reference to the user value, {on_error, on_log, signals} */
     int error_ref; /* first error without a handler, or LUA_NOREF */
     struct sl_lua_child *children;
+    sl_steps work;  /* of the running step; counted by what integrates and uploads */
+    double seconds; /* budget of the running step in time; 0 = in steps */
+    double until;   /* when that is used up; 0 = nothing was done yet */
 } sl_lua_loop;
+
+/* Whether the running step has budget left for work that can as well be done in the next one; the
+ * work itself is added to `work`, and ends at its limit. */
+bool sl_lua_loop_may_work(sl_lua_loop *loop);
 
 /* First member (after the head) of what lives on a loop. Invariant: while `loop` is set the object
  * is in use by the loop, in its list, and anchored in the registry by `self`. Its user value is a

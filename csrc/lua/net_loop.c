@@ -151,12 +151,50 @@ static int l_close(lua_State *L) {
     return 0;
 }
 
+enum {
+    DEFAULT_STEPS = 5000, /* some milliseconds on a slow machine */
+    UNIT_STEPS = 1000     /* between two looks at the clock */
+};
+
+static double monotonic(void) {
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* The budget at `index`: nil, seconds, or {steps = number}. */
+static void take_budget(lua_State *L, int index, sl_lua_loop *l) {
+    l->work = (sl_steps){.limit = DEFAULT_STEPS};
+    l->seconds = l->until = 0;
+    if (lua_isnoneornil(L, index)) return;
+    if (lua_istable(L, index)) {
+        int64_t steps = sl_lua_option_int(L, index, "steps", 1, INT32_MAX, DEFAULT_STEPS);
+        l->work.limit = (uint64_t)steps;
+        return;
+    }
+    l->seconds = luaL_checknumber(L, index);
+    luaL_argcheck(L, l->seconds > 0 && l->seconds < 2e6, index,
+                  "a budget is a number of seconds above 0, or {steps = number}");
+}
+
+bool sl_lua_loop_may_work(sl_lua_loop *l) {
+    if (l->seconds == 0) return l->work.taken < l->work.limit;
+    double now = monotonic();
+    if (l->until == 0) l->until = now + l->seconds;
+    if (now >= l->until) return false;
+    l->work.limit = l->work.taken + UNIT_STEPS;
+    return true;
+}
+
+/* loop:step(timeout, budget) -> true, or nil, message, code */
 static int l_step(lua_State *L) {
     sl_lua_loop *l = check_loop(L);
     sl_status st = SL_STATUS_INIT;
     double seconds = luaL_optnumber(L, 2, -1);
     int ms = seconds < 0 ? -1 : seconds > 1e6 ? INT_MAX : (int)ceil(seconds * 1000);
     if (l->L) return luaL_error(L, "loop:step() inside a callback of the same loop");
+    lua_settop(L, 3);
+    take_budget(L, 3, l);
     sl_lua_get_table(L, 1);
     l->handlers = luaL_ref(L, LUA_REGISTRYINDEX);
     l->L = L;
@@ -212,10 +250,15 @@ static int l_wake(lua_State *L) {
 /* loop:now() -> seconds of a clock that never steps; finer than the milliseconds of timers, for
  * whoever measures. */
 static int l_now(lua_State *L) {
-    struct timespec now = {0, 0};
     check_loop(L);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+    lua_pushnumber(L, (lua_Number)monotonic());
+    return 1;
+}
+
+/* loop:worked() -> counted steps of the running or last step of the loop: instructions applied,
+ * objects saved, and one for 16 bytes of what was uploaded */
+static int l_worked(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)check_loop(L)->work.taken);
     return 1;
 }
 
@@ -394,6 +437,7 @@ static const luaL_Reg loop_methods[] = {{"close", l_close},
                                         {"timeout", l_timeout},
                                         {"wake", l_wake},
                                         {"now", l_now},
+                                        {"worked", l_worked},
                                         {"timer", l_timer},
                                         {"on_signal", l_on_signal},
                                         {"on_held", l_on_held},
@@ -413,6 +457,7 @@ int sl_lua_net_loop(lua_State *L) {
     sl_lua_loop *l = sl_lua_new(L, &sl_lua_loop_type);
     l->head.closed = true; /* until it has a loop */
     l->error_ref = LUA_NOREF;
+    l->work.limit = DEFAULT_STEPS;
     lua_newtable(L);
     sl_lua_option_function(L, 1, "on_error");
     lua_setfield(L, -2, "on_error");

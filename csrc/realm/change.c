@@ -14,6 +14,10 @@ void sl_realm_changes(const sl_realm *realm, sl_change_visitor visit, void *ctx)
     }
 }
 
+size_t sl_realm_touched(const sl_realm *realm) {
+    return realm->touched_count;
+}
+
 uint64_t sl_realm_commits(const sl_realm *realm) {
     return realm->commits;
 }

@@ -26,6 +26,8 @@ typedef bool (*sl_change_visitor)(void *ctx, const sl_change *change);
  * or reload. Order of first touch. Objects created and erased in the same transaction are left out.
  * Changes undone by sl_realm_rollback_to may still be listed as MODIFIED. */
 void sl_realm_changes(const sl_realm *realm, sl_change_visitor visit, void *ctx);
+/* How many objects sl_realm_changes looks at. */
+size_t sl_realm_touched(const sl_realm *realm);
 /* How often the content has changed: committed transactions that touched something, and reloads. */
 uint64_t sl_realm_commits(const sl_realm *realm);
 /* Whether sl_realm_changes tells of the last of them: nothing was begun since. */

@@ -55,10 +55,11 @@ sl_client_connection *sl_client_connection_new(const sl_client_connection_option
     c->env = options->env;
     take_options(c, options);
     sl_buf *const bufs[] = {&c->route,    &c->token,   &c->target, &c->offer,
-                            &c->inflated, &c->entries, &c->packed};
+                            &c->inflated, &c->entries, &c->packed, &c->rest.body};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         sl_buf_init(bufs[i], c->alloc);
     sl_arena_init(&c->arena, c->alloc);
+    sl_arena_init(&c->rest.arena, c->alloc);
     sl_client_event_queue_init(&c->events, c->alloc);
     sl_backoff_init(&c->backoff);
     c->route_verified = options->route_verified;
@@ -79,10 +80,11 @@ void sl_client_connection_free(sl_client_connection *c) {
         sl_client_session_delete(c->sessions[i]);
     sl_delete(c->alloc, c->sessions);
     sl_buf *const bufs[] = {&c->route,    &c->token,   &c->target, &c->offer,
-                            &c->inflated, &c->entries, &c->packed};
+                            &c->inflated, &c->entries, &c->packed, &c->rest.body};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
         sl_buf_free(bufs[i]);
     sl_arena_free(&c->arena);
+    sl_arena_free(&c->rest.arena);
     sl_client_event_queue_free(&c->events);
     sl_delete(c->alloc, c);
 }
@@ -410,21 +412,25 @@ bool sl_client_connection_receive(sl_client_connection *c, uint64_t attempt, con
 }
 
 bool sl_client_connection_receive_some(sl_client_connection *c, uint64_t attempt,
-                                       const sl_str *messages, size_t count, size_t *done,
-                                       sl_status *st) {
+                                       const sl_str *messages, size_t count, sl_steps *steps,
+                                       size_t *done, sl_status *st) {
     *done = count;
     if (!current(c, attempt) || c->state != SL_CONNECTION_CONNECTED) return true;
     *done = 0;
     if (!sl_client_enter(c, st)) return false;
     sl_arena_reset(&c->arena);
     bool ok = true;
-    *done = c->alone ? 0 : sl_client_download_group(c, messages, count);
+    c->steps = steps;
+    if (!c->alone && !c->rest.session) *done = sl_client_download_group(c, messages, count);
     if (c->alone) c->alone--;
     if (*done == 0) {
         sl_arena_reset(&c->arena);
+        c->rest.resumed = false;
         ok = sl_client_dispatch(c, messages[0].data, messages[0].size, st);
-        *done = ok;
+        if (!c->rest.resumed) sl_client_download_forget(c);
+        *done = ok && !c->rest.session;
     }
+    c->steps = NULL;
     sl_client_settle(c);
     return ok;
 }

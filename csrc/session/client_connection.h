@@ -12,6 +12,7 @@
 #define SL_SESSION_CLIENT_CONNECTION_H
 
 #include "base/env.h"
+#include "base/steps.h"
 #include "protocol/features.h"
 #include "protocol/message.h"
 #include "session/client_event.h"
@@ -74,10 +75,15 @@ bool sl_client_connection_receive(sl_client_connection *connection, uint64_t att
 /* The same for `count` > 0 messages that have come one after the other: deals with the first of
  * them, or with more if they are DOWNLOADs that can be integrated as one commit, and sets *done to
  * how many it was; 0 on failure. Events come between two calls as they would between single
- * messages. */
+ * messages.
+ *
+ * `steps` counts the work (instructions applied, objects saved). With a limit, a DOWNLOAD whose
+ * changesets go beyond it is integrated in several commits, one or more per call: *done is 0 as
+ * long as changesets of the first message are left, and the call after that takes the same message
+ * again. One changeset is never divided, and each call integrates at least one. */
 bool sl_client_connection_receive_some(sl_client_connection *connection, uint64_t attempt,
-                                       const sl_str *messages, size_t count, size_t *done,
-                                       sl_status *st);
+                                       const sl_str *messages, size_t count, sl_steps *steps,
+                                       size_t *done, sl_status *st);
 /* A text message came: ends the connection with close code 1003 (2.1). */
 bool sl_client_connection_received_text(sl_client_connection *connection, uint64_t attempt,
                                         sl_status *st);

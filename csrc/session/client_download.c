@@ -35,9 +35,8 @@ static bool fail_integration(sl_client_session *s, const sl_status *why, sl_stat
     return sl_fail_code(st, SL_ERR_PROTOCOL, error.code, "%s", why->message);
 }
 
-/* Reads the entries of an opened body into the connection's arena. */
-static bool read_entries(sl_client_connection *c, sl_str bytes, sl_client_download *d,
-                         sl_status *st) {
+/* Reads the entries of an opened body. */
+static bool read_entries(sl_arena *arena, sl_str bytes, sl_client_download *d, sl_status *st) {
     sl_entry_reader reader;
     sl_download_entry entry;
     bool more;
@@ -45,7 +44,7 @@ static bool read_entries(sl_client_connection *c, sl_str bytes, sl_client_downlo
     for (int pass = 0; pass < 2; pass++) {
         sl_download_entry *entries = NULL;
         if (pass == 1 && count > 0) {
-            entries = sl_arena_zero(&c->arena, count, sizeof *entries);
+            entries = sl_arena_zero(arena, count, sizeof *entries);
             if (!entries) return sl_fail_memory(st);
             d->entries = entries;
         }
@@ -68,6 +67,7 @@ static void advance_cursor(sl_client_session *s) {
 
 static void report_integration(sl_client_session *s, const sl_client_integration *result) {
     sl_client_connection *c = s->connection;
+    if (c->steps) sl_steps_take(c->steps, result->steps);
     sl_backoff_reset(&s->backoff);
     c->refusals = 0;
     advance_cursor(s);
@@ -101,6 +101,120 @@ static sl_client_download header_of(const sl_msg_download *msg) {
                                 .downloadable = msg->downloadable};
 }
 
+/* ---- one message, in slices ------------------------------------------------------------------ */
+
+/* How many bytes of changesets the running call may still take; at least 1. What a step is in bytes
+ * before they are parsed, the last changesets tell; at first a little, so that it errs to the side
+ * of short slices. */
+static uint64_t bytes_left(const sl_client_connection *c) {
+    enum { BYTES_PER_STEP = 4 };
+    const sl_steps *steps = c->steps;
+    if (!steps || steps->limit == 0) return UINT64_MAX;
+    if (steps->taken >= steps->limit) return 1;
+    double ratio = c->paced_steps ? (double)c->paced_bytes / (double)c->paced_steps : BYTES_PER_STEP;
+    double left = (double)(steps->limit - steps->taken) * ratio;
+    return left < 1 ? 1 : left > 1e15 ? UINT64_MAX : (uint64_t)left;
+}
+
+/* What was integrated is the measure of what comes. */
+static void learn_pace(sl_client_connection *c, const sl_client_download *d, uint64_t steps) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < d->count; i++)
+        bytes += d->entries[i].changeset.size;
+    if (steps == 0 || bytes == 0) return;
+    c->paced_bytes = bytes;
+    c->paced_steps = steps;
+}
+
+void sl_client_download_forget(sl_client_connection *c) {
+    sl_client_rest *rest = &c->rest;
+    rest->session = 0;
+    rest->download = (sl_client_download){.count = 0};
+    sl_buf_free(&rest->body);
+    sl_arena_reset(&rest->arena);
+}
+
+/* Opens the body at a place where it stays until all of it is integrated. */
+static bool open_message(sl_client_session *s, const sl_msg_download *msg, sl_status *st) {
+    sl_client_connection *c = s->connection;
+    sl_client_rest *rest = &c->rest;
+    bool small = msg->body.uncompressed_size <= bytes_left(c);
+    sl_client_download_forget(c);
+    rest->download = header_of(msg);
+    keep_progress(s, &rest->download.cursors);
+    sl_str bytes;
+    if (!sl_body_open(&msg->body, c->options.max_inflated, small ? &c->inflated : &rest->body,
+                      &bytes, st))
+        return false;
+    if (!small && !msg->body.compressed) {
+        sl_buf_str(&rest->body, bytes);
+        if (rest->body.failed) return sl_fail_memory(st);
+        bytes = sl_str_of(rest->body.data, bytes.size);
+    }
+    return read_entries(&rest->arena, bytes, &rest->download, st) &&
+           sl_client_history_check_download(s->history, &rest->download, st);
+}
+
+/* Takes the changesets that fit into the budget, at least one, off the rest. Where the server stood
+ * at the last of them is known; what it says about uploads holds for all of them. */
+static sl_client_download next_slice(sl_client_connection *c) {
+    sl_client_download *all = &c->rest.download, slice = *all;
+    uint64_t most = bytes_left(c), bytes = 0;
+    for (slice.count = 0; slice.count < all->count; slice.count++) {
+        bytes += all->entries[slice.count].changeset.size;
+        if (slice.count > 0 && bytes > most) break;
+    }
+    uint64_t stands =
+        slice.count ? all->entries[slice.count - 1].server_version : all->cursors.dl_sv;
+    if (slice.count == all->count || stands < all->cursors.ul_sv) {
+        slice.count = all->count;
+    } else {
+        slice.cursors.dl_sv = stands;
+        slice.cursors.dl_cv = all->entries[slice.count - 1].client_version;
+    }
+    all->count -= slice.count;
+    all->entries += slice.count;
+    for (size_t i = 0; i < all->count; i++)
+        slice.downloadable += all->entries[i].original_size;
+    return slice;
+}
+
+/* A local failure ends the binding, others are told to the server. */
+static bool fail_receive(sl_client_session *s, const sl_status *why, sl_status *st) {
+    if (why->cls == SL_ERR_STORAGE) {
+        sl_client_binding_fail_locally(s, why);
+        return true;
+    }
+    if (why->cls == SL_ERR_MEMORY || why->cls == SL_ERR_USAGE) {
+        if (st) *st = *why;
+        return false;
+    }
+    return fail_integration(s, why, st);
+}
+
+static bool integrate_slices(sl_client_session *s, sl_status *st) {
+    sl_client_connection *c = s->connection;
+    do {
+        sl_client_integration result;
+        sl_status why = SL_STATUS_INIT;
+        sl_client_download slice = next_slice(c);
+        if (!sl_client_history_integrate(s->history, &slice, &result, &why)) {
+            sl_client_download_forget(c);
+            return fail_receive(s, &why, st);
+        }
+        learn_pace(c, &slice, result.steps);
+        report_integration(s, &result);
+    } while (c->rest.download.count > 0 && c->steps->taken < c->steps->limit);
+    if (c->rest.download.count == 0) {
+        sl_client_download_forget(c);
+        return true;
+    }
+    c->rest.session = s->number;
+    c->rest.attempt = c->attempt;
+    c->rest.resumed = true;
+    return true;
+}
+
 bool sl_client_download_receive(sl_client_session *s, const sl_msg_download *msg, sl_status *st) {
     sl_client_connection *c = s->connection;
     if (!s->binding.ident_sent)
@@ -110,28 +224,12 @@ bool sl_client_download_receive(sl_client_session *s, const sl_msg_download *msg
         return sl_fail(st, SL_ERR_USAGE, "",
                        "finish the open write transaction before messages of "
                        "the server are handed in");
-    sl_client_download download = header_of(msg);
-    keep_progress(s, &download.cursors);
-    sl_str bytes;
-    if (!sl_body_open(&msg->body, c->options.max_inflated, &c->inflated, &bytes, st) ||
-        !read_entries(c, bytes, &download, st) ||
-        !sl_client_history_check_download(s->history, &download, st))
-        return false;
-    sl_client_integration result;
-    sl_status why = SL_STATUS_INIT;
-    if (sl_client_history_integrate(s->history, &download, &result, &why)) {
-        report_integration(s, &result);
-        return true;
-    }
-    if (why.cls == SL_ERR_STORAGE) {
-        sl_client_binding_fail_locally(s, &why);
-        return true;
-    }
-    if (why.cls == SL_ERR_MEMORY || why.cls == SL_ERR_USAGE) {
-        if (st) *st = why;
+    bool resumes = c->rest.session == s->number && c->rest.attempt == c->attempt;
+    if (!resumes && !open_message(s, msg, st)) {
+        sl_client_download_forget(c);
         return false;
     }
-    return fail_integration(s, &why, st);
+    return integrate_slices(s, st);
 }
 
 /* ---- several at once ------------------------------------------------------------------------- */
@@ -144,6 +242,7 @@ typedef struct group {
     sl_client_cursors cursors; /* after the last one */
     sl_client_download parts[GROUP_MESSAGES];
     size_t count, entries, bytes;
+    uint64_t limit; /* of bytes */
 } group;
 
 /* What receiving DOWNLOAD asks of a session, without a message to refuse. */
@@ -166,8 +265,8 @@ static bool join(group *g, const sl_msg_download *msg) {
     sl_client_connection *c = g->session->connection;
     sl_client_download part = header_of(msg);
     sl_str bytes;
-    if (g->bytes + msg->body.uncompressed_size > GROUP_BYTES) return false;
-    if (!keep_body(c, &msg->body, &bytes) || !read_entries(c, bytes, &part, NULL) ||
+    if (g->bytes + msg->body.uncompressed_size > g->limit) return false;
+    if (!keep_body(c, &msg->body, &bytes) || !read_entries(&c->arena, bytes, &part, NULL) ||
         !sl_client_history_check_next(g->session->history, &g->cursors, &part))
         return false;
     uint64_t ul_sv = part.cursors.ul_sv ? part.cursors.ul_sv : g->cursors.ul_sv;
@@ -219,6 +318,7 @@ size_t sl_client_download_group(sl_client_connection *c, const sl_str *messages,
     g.session = sl_client_find_session(c, msg.session);
     if (!g.session || !can_receive(g.session)) return 0;
     g.cursors = *sl_client_history_cursors(g.session->history);
+    g.limit = bytes_left(c) < GROUP_BYTES ? bytes_left(c) : GROUP_BYTES;
     collect(&g, messages, count);
     sl_client_download one;
     sl_client_integration result;
@@ -227,6 +327,7 @@ size_t sl_client_download_group(sl_client_connection *c, const sl_str *messages,
         c->alone = g.count; /* so that it shows which one is bad, and those before it count */
         return 0;
     }
+    learn_pace(c, &one, result.steps);
     sl_client_binding *b = &g.session->binding;
     if (g.cursors.ul_cv > b->confirmed) b->confirmed = g.cursors.ul_cv;
     report_integration(g.session, &result);

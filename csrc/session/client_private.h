@@ -111,6 +111,16 @@ struct sl_client_session {
     sl_client_progress reported_progress;
 };
 
+/* A DOWNLOAD whose first changesets have been integrated; the host hands it in again for the rest.
+ * Invariant: `session` is 0 if there is none, else the body's bytes are in `body` or `arena`. */
+typedef struct sl_client_rest {
+    uint64_t session, attempt;
+    sl_client_download download; /* what is left */
+    sl_buf body;
+    sl_arena arena;
+    bool resumed; /* the message that is dealt with was this one */
+} sl_client_rest;
+
 struct sl_client_connection {
     const sl_alloc *alloc;
     const sl_env *env;
@@ -138,6 +148,9 @@ struct sl_client_connection {
     uint64_t next_number;
     size_t turn;
 
+    sl_steps *steps; /* budget of the running call; NULL = none */
+    sl_client_rest rest;
+    uint64_t paced_bytes, paced_steps; /* of the last changesets; 0 = there were none */
     size_t alone; /* so many messages are not to be joined: it was tried and failed */
     char id[64];
     sl_arena arena; /* one message */
@@ -265,9 +278,12 @@ bool sl_client_binding_absorb(sl_client_session *session, sl_status *why, sl_sta
 
 /* ---- client_download.c ----------------------------------------------------------------------- */
 
-/* Integrates a DOWNLOAD; fails as sl_client_binding_receive. */
+/* Integrates a DOWNLOAD, or as much of it as the budget of the running call allows; fails as
+ * sl_client_binding_receive. */
 bool sl_client_download_receive(sl_client_session *session, const sl_msg_download *msg,
                                 sl_status *st);
+/* What is left of a DOWNLOAD is not wanted any more. */
+void sl_client_download_forget(sl_client_connection *connection);
 /* Integrates the DOWNLOADs of one session that `messages` begin with as one commit, and says how
  * many they were. 0: there are no two of them, or something is wrong: nothing was done, and they
  * are to be dealt with one by one. */

@@ -219,8 +219,10 @@ static void client_receives(sl_sim_link *link) {
     size_t count = take_burst(link, bytes, messages), done = 0;
     for (size_t at = 0; at < count && client->link == link && !sim->broken; at += done) {
         sl_status st = SL_STATUS_INIT;
+        /* Budgets of every size, from one changeset at a time to none. */
+        sl_steps steps = {.limit = (uint64_t)(sim->now % 5) * 40};
         if (!sl_client_connection_receive_some(client->connection, link->attempt, messages + at,
-                                               count - at, &done, &st))
+                                               count - at, &steps, &done, &st))
             sl_sim_break(sim, &st);
         sl_sim_client_drain(client);
     }

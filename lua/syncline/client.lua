@@ -104,16 +104,20 @@ function Connection:open_socket(event)
             self:pump()
         end,
         on_close = function(_, close_code, reason, why, why_code)
-            -- What came before the end counts.
-            while self.core:turn() do self:dispatch() end
             if self.socket == socket then
                 self.socket, self.is_open = nil, false
             end
-            local cause = not opened and CAUSES[why_code]
-            self.failure = FAILURES[cause] and { cause, why or reason or "" } or nil
-            ended(self, attempt, close_code, reason, why, why_code)
-            self:pump()
-            settle_failure(self)
+            -- What came before the end counts, however many steps of the loop it takes.
+            local function finish()
+                while self.core:turn() do self:dispatch() end
+                if self.core:waiting() and not self.closed then return loop.get():timer(0, finish) end
+                local cause = not opened and CAUSES[why_code]
+                self.failure = FAILURES[cause] and { cause, why or reason or "" } or nil
+                ended(self, attempt, close_code, reason, why, why_code)
+                self:pump()
+                settle_failure(self)
+            end
+            finish()
         end,
     }
     socket, message, code = loop.get():connect_websocket(handlers)

@@ -16,9 +16,17 @@ end
 ---Waits up to `timeout` seconds (nil: as long as it takes) for something to happen and deals with it:
 ---messages, timers, observers. Call it regularly from a program with a loop of its own, or when the
 ---descriptor of `loop.get():pollfd()` becomes readable.
----@param timeout number|nil
-function loop.step(timeout)
-    return loop.get():step(timeout)
+---
+---`budget` bounds what is done of that in one call: seconds after which no more changesets of others are integrated and
+---no more of one's own are sent, or `{steps = n}`, counted: instructions applied, objects saved, and one for 16 bytes
+---sent. The rest has its turn in the next call. One changeset is never divided. Default: `{steps = 5000}`.
+---@param timeout number|nil seconds
+---@param budget number|{steps: integer}|nil seconds above 0, or 1 to 2147483647 steps
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|nil code
+function loop.step(timeout, budget)
+    return loop.get():step(timeout, budget)
 end
 
 ---Runs until `stop()` is called, or until `condition()` is true.

@@ -730,8 +730,9 @@ static void give_together(client_rig *rig, const char *const *texts, size_t coun
     *calls = 0;
     for (size_t at = 0; at < count; at += done) {
         sl_status st = SL_STATUS_INIT;
+        sl_steps steps = {.limit = 0};
         if (!sl_client_connection_receive_some(rig->connection, rig->attempt, messages + at,
-                                               count - at, &done, &st))
+                                               count - at, &steps, &done, &st))
             file_fatal("receive", &st);
         assert_in_range(done, 1, count - at);
         rig_drain(rig);
