@@ -91,8 +91,8 @@ local devices = 0
 
 local function device(server, partition, open, paused)
     devices = devices + 1
-    local secret = read(server.dir .. "/data/keys/signing.key"):match("%x+")
-    server.key = server.key or assert(auth.key({ alg = "HS256", kid = "own", secret = secret }))
+    local secret, kid = read(server.dir .. "/data/keys/signing.key"):match("(%x+)%s+(%S+)")
+    server.key = server.key or assert(auth.key({ alg = "HS256", kid = kid, secret = secret }))
     local issued = os.time()
     local claims = { typ = "access", aud = "default", sub = "user" .. devices, iat = issued, exp = issued + 3600 }
     local realm = assert((open or syncline.open)({
@@ -269,21 +269,22 @@ local function longest_step(server, place, size)
     assert(a:sync_session():wait_for_upload(200))
     a:close()
     for name, budget in pairs({ default = false, ms_4 = 0.004, unbounded = { steps = 2147483647 } }) do
-        local b = device(server, "steps" .. size, function(options)
-            options.sync.paused = true
-            return syncline.open(options)
+        local b = device(server, "steps" .. size, function(given)
+            given.sync.paused = true
+            return syncline.open(given)
         end, true)
         b:sync_session():resume()
         local times, from = {}, now()
         while b:objects("Item"):count() < 100000 do
-            local begin = now()
+            local begin = os.clock() -- of this process: others may have the machine meanwhile
             syncline.step(0, budget or nil)
-            times[#times + 1] = now() - begin
+            times[#times + 1] = os.clock() - begin
         end
         local seconds = now() - from
         table.sort(times)
         report(place, ("longest_step_%d_per_changeset_%s"):format(size, name), {
-            operations = 100000, seconds = seconds, longest_ms = times[#times] * 1e3, second_ms = times[#times - 1] * 1e3,
+            operations = 100000, seconds = seconds, longest_ms = times[#times] * 1e3,
+            tenth_longest_ms = times[#times - 9] * 1e3,
         })
         b:close()
     end

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    MOST = 64,             /* messages handed in at once */
+    MOST = 64,              /* messages handed in at once */
     KEEP_BYTES = 64 * 1024, /* of buffers between messages */
     INBOX_BYTES = 1 << 20,  /* that wait before the socket is read on */
     BYTES_PER_STEP = 16     /* of what is sent */

@@ -111,7 +111,8 @@ static uint64_t bytes_left(const sl_client_connection *c) {
     const sl_steps *steps = c->steps;
     if (!steps || steps->limit == 0) return UINT64_MAX;
     if (steps->taken >= steps->limit) return 1;
-    double ratio = c->paced_steps ? (double)c->paced_bytes / (double)c->paced_steps : BYTES_PER_STEP;
+    double ratio =
+        c->paced_steps ? (double)c->paced_bytes / (double)c->paced_steps : BYTES_PER_STEP;
     double left = (double)(steps->limit - steps->taken) * ratio;
     return left < 1 ? 1 : left > 1e15 ? UINT64_MAX : (uint64_t)left;
 }

@@ -73,7 +73,6 @@ describe("a step with a budget", function()
             before = count
             return count == 100000
         end)
-        print(worked, most, sum, heard, own)
         assert.is_true(most < BUDGET + 2 * CHANGESET, ("%d steps in one slice"):format(most))
         assert.is_true(worked >= sum / (BUDGET + 2 * CHANGESET) and worked >= 60, ("only %d slices"):format(worked))
         assert.is_true(heard >= 60 and inserted == 100000 + own)
