@@ -191,10 +191,27 @@ static bool keeps_number(const sl_target *target, const sl_value *value) {
     }
 }
 
+/* Likewise null over a dangling link in a list of Mixed, which reads as null there: the link stays,
+ * and leads to the object if that is created again. */
+static bool keeps_dangling(sl_realm *realm, const sl_target *target, const sl_value *value,
+                           bool *keeps, sl_status *st) {
+    const sl_node *node = target->node;
+    bool alive;
+    *keeps = false;
+    if (value->type != SL_TYPE_NULL || target->at != SL_AT_ELEMENT || !node ||
+        node->kind != SL_NODE_VALUE || node->value.type != SL_TYPE_LINK)
+        return true;
+    if (!sl_link_alive(realm, node->value.link, &alive, st)) return false;
+    *keeps = !alive;
+    return true;
+}
+
 bool sl_target_put_value(sl_realm *realm, const sl_target *target, const sl_value *value,
                          sl_status *st) {
+    bool keeps = keeps_number(target, value);
     if (!touch(realm, target)) return sl_fail_memory(st);
-    if (keeps_number(target, value)) return true;
+    if (!keeps && !keeps_dangling(realm, target, value, &keeps, st)) return false;
+    if (keeps) return true;
     bool ok = target->node ? sl_put_value(realm, target->cell, &target->holder, value)
                            : insert_entry(realm, target, NULL, value);
     return ok || sl_fail_memory(st);

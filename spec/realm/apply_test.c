@@ -61,6 +61,33 @@ static void values_that_do_not_fit(void **state) {
     refuse(NULL, "P1.e = Q1", "A-TARGET");
 }
 
+static void same_state(const char *one, const char *other) {
+    fixture a, b;
+    open_base(&a, NULL);
+    open_base(&b, NULL);
+    APPLY(&a, one);
+    APPLY(&b, other);
+    char *got = state_of(a.realm), *expected = state_of(b.realm);
+    assert_string_equal(got, expected);
+    free(got);
+    free(expected);
+    close_fixture(&a);
+    close_fixture(&b);
+}
+
+/* As in SDKs: what reads the same as the new value is not overwritten in a list of Mixed. */
+static void null_does_not_overwrite_a_dangling_link_in_a_list(void **state) {
+    (void)state;
+    same_state("ins P1.lm[0] Q9 |0|; P1.lm[0] = null |1|; create Q9",
+               "create Q9; ins P1.lm[0] Q9 |0|");
+    same_state("P1.m = list; ins P1.m[0] Q9 |0|; P1.m[0] = null |1|; create Q9",
+               "create Q9; P1.m = list; ins P1.m[0] Q9 |0|");
+    same_state("create Q9; ins P1.lm[0] Q9 |0|; P1.lm[0] = null |1|",
+               "create Q9; ins P1.lm[0] null |0|");
+    same_state("P1.dm.k = Q9; P1.dm.k = null; P1.m = Q9; P1.m = null; create Q9",
+               "create Q9; P1.dm.k = null");
+}
+
 static void paths_that_lead_nowhere(void **state) {
     (void)state;
     refuse(NULL, "P1.e.x = 1", "A-PATH");
@@ -278,6 +305,7 @@ static void nesting_ends_at_a_hundred(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_that_do_not_fit),
+        cmocka_unit_test(null_does_not_overwrite_a_dangling_link_in_a_list),
         cmocka_unit_test(paths_that_lead_nowhere),
         cmocka_unit_test(lists_out_of_step),
         cmocka_unit_test(collections_of_another_kind),
