@@ -267,6 +267,7 @@ build = {
       "csrc/query/live_row.c",
       "csrc/query/live_touch.c",
       "csrc/query/match.c",
+      "csrc/query/parse_geo.c",
       "csrc/query/parser.c",
       "csrc/query/plan.c",
       "csrc/query/predicate.c",

@@ -181,11 +181,6 @@ static void close_gaps(sl_query_path *path) {
 
 /* --- what stands at the end --- */
 
-static bool is_number(int type) {
-    return type == SL_TYPE_INT || type == SL_TYPE_FLOAT || type == SL_TYPE_DOUBLE ||
-           type == SL_TYPE_DECIMAL;
-}
-
 static bool size_suffix(sl_binder *b, sl_query_path *path, place *at) {
     size_t offset = at->last->offset;
     bool collection = at->collection != SL_SINGLE;
@@ -237,7 +232,7 @@ static bool aggregate_suffix(sl_binder *b, sl_query_path *path, place *at) {
         return sl_bind_fail(b, offset, "an aggregate stands behind what is not a collection");
     if (path->member.size && !member_of(b, path, at, &type)) return false;
     bool order = path->suffix == SL_SUFFIX_MAX || path->suffix == SL_SUFFIX_MIN;
-    if (!is_number(type) && type != SL_TYPE_MIXED && !(order && type == SL_TYPE_TIMESTAMP))
+    if (!sl_type_is_number(type) && type != SL_TYPE_MIXED && !(order && type == SL_TYPE_TIMESTAMP))
         return sl_bind_fail(b, offset, "there is no such aggregate of values of this type");
     path->many = false;
     if (path->suffix == SL_SUFFIX_AVG && type != SL_TYPE_DECIMAL) type = SL_TYPE_DOUBLE;

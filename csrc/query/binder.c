@@ -12,11 +12,6 @@
 
 static bool bind(sl_binder *b, sl_expr *e, const sl_class *cls);
 
-static bool is_number(int type) {
-    return type == SL_TYPE_INT || type == SL_TYPE_FLOAT || type == SL_TYPE_DOUBLE ||
-           type == SL_TYPE_DECIMAL;
-}
-
 static bool is_text(int type) {
     return type == SL_TYPE_STRING || type == SL_TYPE_BINARY;
 }
@@ -92,8 +87,8 @@ static bool to_number(sl_binder *b, sl_expr *c, int type) {
 static bool fit_constant(sl_binder *b, sl_expr *c, int type) {
     sl_value *v = &c->value;
     if (v->type == SL_TYPE_NULL || type == SL_TYPE_MIXED) return true;
-    if (is_number(type)) {
-        if (!is_number(v->type) && v->type != SL_TYPE_STRING) return misfit(b, c, type);
+    if (sl_type_is_number(type)) {
+        if (!sl_type_is_number(v->type) && v->type != SL_TYPE_STRING) return misfit(b, c, type);
         return to_number(b, c, type);
     }
     /* Cores up to 13 print binary constants as strings. */
@@ -153,7 +148,7 @@ static void sort_list(sl_expr *e, sl_expr *list, const sl_expr *other) {
 
 static bool types_meet(int a, int b) {
     if (a == SL_TYPE_MIXED || b == SL_TYPE_MIXED || a == b) return true;
-    return is_number(a) && is_number(b);
+    return sl_type_is_number(a) && sl_type_is_number(b);
 }
 
 static bool check_links(sl_binder *b, const sl_expr *e, const sl_expr *side) {
@@ -262,7 +257,7 @@ static bool bind_arithmetic(sl_binder *b, sl_expr *e, const sl_class *cls) {
         if (side->kind == SL_EXPR_LIST || is_many(side) || side->quantifier)
             return sl_bind_fail(b, side->offset, "a collection stands in a calculation");
         int type = side->kind == SL_EXPR_CONSTANT ? side->value.type : side->type;
-        if (!is_number(type) && type != SL_TYPE_MIXED)
+        if (!sl_type_is_number(type) && type != SL_TYPE_MIXED)
             return sl_bind_fail(b, side->offset, "a value of type %s stands in a calculation",
                                 type_name(type));
         if (type == SL_TYPE_MIXED || e->type == SL_TYPE_MIXED)

@@ -29,11 +29,6 @@ bool sl_test_named(sl_str name, sl_test *test) {
 
 enum { UNORDERED = 2 };
 
-static bool is_number(int type) {
-    return type == SL_TYPE_INT || type == SL_TYPE_FLOAT || type == SL_TYPE_DOUBLE ||
-           type == SL_TYPE_DECIMAL;
-}
-
 bool sl_condition_is_nan(const sl_value *value) {
     switch (value->type) {
     case SL_TYPE_FLOAT:
@@ -48,14 +43,15 @@ bool sl_condition_is_nan(const sl_value *value) {
 }
 
 static bool has_order(int type) {
-    return is_number(type) || type == SL_TYPE_STRING || type == SL_TYPE_BINARY ||
+    return sl_type_is_number(type) || type == SL_TYPE_STRING || type == SL_TYPE_BINARY ||
            type == SL_TYPE_TIMESTAMP || type == SL_TYPE_OBJECTID || type == SL_TYPE_UUID;
 }
 
 /* -1, 0, 1 or UNORDERED. */
 static int compare(const sl_value *a, const sl_value *b) {
     if (sl_condition_is_nan(a) || sl_condition_is_nan(b)) return UNORDERED;
-    if (is_number(a->type) ? !is_number(b->type) : a->type != b->type) return UNORDERED;
+    if (sl_type_is_number(a->type) ? !sl_type_is_number(b->type) : a->type != b->type)
+        return UNORDERED;
     if (!has_order(a->type)) return UNORDERED;
     int order = sl_value_cmp(a, b);
     return order < 0 ? -1 : order > 0;
@@ -144,7 +140,7 @@ static bool refuse_test(const sl_class *cls, const sl_condition *condition, cons
 /* Whether a property of `type` may be compared with the value. */
 static bool fits(const sl_property *property, int type, const sl_value *value) {
     if (value->type == SL_TYPE_NULL || type == SL_TYPE_MIXED) return true;
-    if (is_number(type)) return is_number(value->type);
+    if (sl_type_is_number(type)) return sl_type_is_number(value->type);
     if (value->type != type) return false;
     return type != SL_TYPE_LINK || sl_str_eq(value->link->class_name, property->target);
 }

@@ -8,11 +8,6 @@
 #include "realm/source.h"
 #include "value/decimal.h"
 
-static bool is_number(int type) {
-    return type == SL_TYPE_INT || type == SL_TYPE_FLOAT || type == SL_TYPE_DOUBLE ||
-           type == SL_TYPE_DECIMAL;
-}
-
 static bool is_nan(const sl_value *v) {
     return (v->type == SL_TYPE_FLOAT && isnan(v->single)) ||
            (v->type == SL_TYPE_DOUBLE && isnan(v->real));
@@ -83,7 +78,7 @@ static bool holds(const comparison *c, const sl_value *a, const sl_value *b) {
     if (c->op >= SL_OP_BEGINSWITH) return search(c, a, b);
     if (c->types) return ((a->integer & b->integer) != 0) == (c->op == SL_OP_EQUAL);
     if (a->type == SL_TYPE_NULL || b->type == SL_TYPE_NULL) return against_null(c, a, b);
-    bool family = a->type == b->type || (is_number(a->type) && is_number(b->type));
+    bool family = a->type == b->type || (sl_type_is_number(a->type) && sl_type_is_number(b->type));
     bool value = a->type > SL_TYPE_NULL && b->type > SL_TYPE_NULL; /* no collection, no object */
     if (!family || !value) return c->op == SL_OP_NOTEQUAL;
     if (c->typed && (is_nan(a) || is_nan(b))) return c->op == SL_OP_NOTEQUAL;
@@ -122,7 +117,8 @@ static bool search_sorted(const sl_expr *list, const sl_value *value) {
         if (order == 0) {
             /* Values of different types may be equal in order only; numbers are one family. */
             const sl_value *item = &list->items[middle]->value;
-            return item->type == value->type || (is_number(item->type) && is_number(value->type));
+            return item->type == value->type ||
+                   (sl_type_is_number(item->type) && sl_type_is_number(value->type));
         }
         if (order < 0)
             low = middle + 1;
@@ -238,7 +234,8 @@ static sl_value calculate_whole(char op, int64_t a, int64_t b) {
 }
 
 static sl_value calculate(char op, const sl_value *a, const sl_value *b) {
-    if (!is_number(a->type) || !is_number(b->type)) return (sl_value){.type = SL_TYPE_NULL};
+    if (!sl_type_is_number(a->type) || !sl_type_is_number(b->type))
+        return (sl_value){.type = SL_TYPE_NULL};
     if (a->type == SL_TYPE_INT && b->type == SL_TYPE_INT)
         return calculate_whole(op, a->integer, b->integer);
     double x = as_double(a), y = as_double(b);
@@ -285,7 +282,7 @@ static bool add_member(void *ctx, const sl_object *object) {
 }
 
 static bool counts(const sl_value *v, bool order) {
-    return (is_number(v->type) && !is_nan(v)) || (order && v->type == SL_TYPE_TIMESTAMP);
+    return (sl_type_is_number(v->type) && !is_nan(v)) || (order && v->type == SL_TYPE_TIMESTAMP);
 }
 
 /* Nulls and NaN are passed over; of nothing the sum is 0, everything else null. */

@@ -28,6 +28,11 @@ typedef enum sl_type {
     SL_TYPE_SET = -6         /* parses, is refused everywhere else */
 } sl_type;
 
+static inline bool sl_type_is_number(int type) {
+    return type == SL_TYPE_INT || type == SL_TYPE_FLOAT || type == SL_TYPE_DOUBLE ||
+           type == SL_TYPE_DECIMAL;
+}
+
 /* How a property holds its values; wire codes. In Clear, SINGLE means "kind not stated". */
 typedef enum sl_collection {
     SL_SINGLE = 0,
