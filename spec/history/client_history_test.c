@@ -10,6 +10,7 @@
 #include "changeset/json.h"
 #include "client_file.h"
 #include "failing_alloc.h"
+#include "history/own_changes.h"
 #include "realm/read.h"
 
 typedef struct fixture {
@@ -712,6 +713,29 @@ static void a_realm_with_an_ident_keeps_its_history(void **state) {
     file_free(&file);
 }
 
+/* However many wait, confirming them one by one moves each but a few times. */
+static void confirmed_changes_do_not_move_what_waits(void **state) {
+    (void)state;
+    enum { CHANGES = 4096 };
+    sl_own_changes own;
+    uint64_t moved = 0;
+    sl_own_changes_init(&own, NULL);
+    own.known = true;
+    for (uint64_t v = 1; v <= CHANGES; v++) {
+        sl_history_entry entry = {.version = v, .changeset = SL_STR("x")};
+        OK(sl_own_changes_reserve(&own, st));
+        sl_own_changes_add(&own, &entry);
+    }
+    for (uint64_t v = 1; v <= CHANGES; v++) {
+        assert_int_equal(sl_own_changes_drop(&own, v), 1);
+        if (own.first == 0) moved += own.count;
+        size_t next = sl_own_changes_after(&own, v);
+        assert_true(v == CHANGES ? next == own.count : own.items[next].version == v + 1);
+    }
+    assert_in_range(moved, 0, CHANGES);
+    sl_own_changes_forget(&own);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -734,6 +758,7 @@ int main(void) {
         T(each_failure_of_the_disk_can_be_retried),
         T(each_failure_of_memory_can_be_retried),
         T(unflushed_commits_go_with_the_power_flushed_ones_stay),
+        cmocka_unit_test(confirmed_changes_do_not_move_what_waits),
         cmocka_unit_test(a_local_realm_keeps_its_content_and_no_history),
         cmocka_unit_test(a_realm_with_an_ident_keeps_its_history),
     };
