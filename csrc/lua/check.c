@@ -250,7 +250,10 @@ void *sl_lua_new(lua_State *L, const sl_lua_type *type) {
 
 void *sl_lua_check(lua_State *L, int index, const sl_lua_type *type) {
     sl_lua_head *head = luaL_checkudata(L, index, type->name);
-    if (head->closed) luaL_error(L, "%s is closed", type->name);
+    if (head->closed) {
+        const char *dot = strrchr(type->name, '.');
+        luaL_error(L, "the %s is closed", dot ? dot + 1 : type->name);
+    }
     return head;
 }
 

@@ -9,11 +9,9 @@ static sl_lua_place *check_list(lua_State *L) {
 /* A position argument 1 .. size (or size + 1 when `appending`), from 0. */
 static uint32_t check_position(lua_State *L, int index, uint32_t size, bool appending) {
     int64_t position = sl_lua_check_int(L, index, INT64_MIN, INT64_MAX);
-    if (position < 1 || position > (int64_t)size + (appending ? 1 : 0)) {
-        const char *text =
-            lua_pushfstring(L, "position out of bounds (the list has %d elements)", (int)size);
-        luaL_argerror(L, index, text);
-    }
+    if (position < 1 || position > (int64_t)size + (appending ? 1 : 0))
+        luaL_error(L, "there is no position %s: the list has %d element%s",
+                   luaL_tolstring(L, index, NULL), (int)size, size == 1 ? "" : "s");
     return (uint32_t)(position - 1);
 }
 
@@ -21,6 +19,7 @@ static int list_index(lua_State *L) {
     if (sl_lua_push_method(L)) return 1;
     const sl_lua_place *self = check_list(L);
     int64_t position;
+    if (lua_type(L, 2) == LUA_TSTRING) return sl_lua_no_method(L, "a list");
     if (!sl_lua_to_int(L, 2, &position) || position < 1 || position > UINT32_MAX) return 0;
     return sl_lua_push_element(L, self, (uint32_t)(position - 1), false);
 }

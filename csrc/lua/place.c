@@ -1,5 +1,6 @@
 /* place.c - addresses inside a realm as userdata: what objects and collections are made of in Lua.
  */
+#include "base/nearest.h"
 #include "lua/realm.h"
 #include "lua/value.h"
 
@@ -316,6 +317,17 @@ bool sl_lua_push_method(lua_State *L) {
     if (!lua_isnil(L, -1)) return true;
     lua_pop(L, 1);
     return false;
+}
+
+int sl_lua_no_method(lua_State *L, const char *what) {
+    sl_nearest found = {.wanted = sl_lua_check_str(L, 2)};
+    for (lua_pushnil(L); lua_next(L, lua_upvalueindex(1)); lua_pop(L, 1)) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "_";
+        if (name[0] != '_') sl_nearest_try(&found, sl_str_c(name));
+    }
+    if (!found.best.size) return luaL_error(L, "%s has no '%s'", what, lua_tostring(L, 2));
+    return luaL_error(L, "%s has no '%s'; did you mean '%s'?", what, lua_tostring(L, 2),
+                      found.best.data);
 }
 
 int sl_lua_assign(lua_State *L) {

@@ -123,6 +123,9 @@ void sl_lua_register_place(lua_State *L, sl_lua_place_kind kind, const char *nam
                            const luaL_Reg *metamethods, const luaL_Reg *methods);
 /* For __index: leaves the method named by the value at 2 and returns true, or pushes nothing. */
 bool sl_lua_push_method(lua_State *L);
+/* Raises that `what`, argument 1, has nothing named as argument 2, with the nearest method. Only in
+ * metamethods. */
+int sl_lua_no_method(lua_State *L, const char *what);
 /* For __newindex: calls the method `__assign` of the Lua half with the three arguments; it takes
  * tables apart. */
 int sl_lua_assign(lua_State *L);

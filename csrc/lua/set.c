@@ -10,6 +10,7 @@ static int set_index(lua_State *L) {
     if (sl_lua_push_method(L)) return 1;
     const sl_lua_place *self = check_set(L);
     int64_t position;
+    if (lua_type(L, 2) == LUA_TSTRING) return sl_lua_no_method(L, "a set");
     if (!sl_lua_to_int(L, 2, &position) || position < 1 || position > UINT32_MAX) return 0;
     return sl_lua_push_element(L, self, (uint32_t)(position - 1), false);
 }

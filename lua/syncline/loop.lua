@@ -1,6 +1,7 @@
 -- The event loop that synchronisation runs on: one per Lua state, made when first needed.
 
 local core = require("syncline.core")
+local check = require("syncline.check")
 
 local loop = {}
 
@@ -29,6 +30,7 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function loop.step(timeout, budget)
+    check.argument("syncline.step, the timeout in seconds", timeout, "number|nil")
     return loop.get():step(timeout, budget)
 end
 

@@ -26,6 +26,10 @@ local function is_error_object(value)
     return type(value) == "table" and value.class ~= nil and value.message ~= nil
 end
 
+local function check_self(self, method)
+    if getmetatable(self) ~= Realm then check.fail("realm:%s: a realm expected; call it with a colon", method) end
+end
+
 -- ---- opening ----------------------------------------------------------------------------------------
 
 local OPTIONS = { path = "string", schema = "table", sync = "table", fast_commits = "boolean", local_only = "boolean",
@@ -205,6 +209,7 @@ end
 ---@return boolean|nil ok
 ---@return any ... results of `fn`, or message and code
 function Realm:write(fn, ...)
+    check_self(self, "write")
     return self:write_as(0, fn, ...)
 end
 
@@ -215,6 +220,7 @@ end
 ---@return boolean|nil ok
 ---@return any ... results of `fn`, or message and code
 function Realm:write_as(author, fn, ...)
+    if fn == nil then check.argument("realm:write", fn, "function") end
     local handle = self.handle
     if self.read_only then check.fail("realm:write: this realm was opened with read_only = true") end
     if handle:writing() then check.fail("realm:write: a write is open already; writes do not nest") end
@@ -247,7 +253,7 @@ end
 ---must not be called inside a write or an observer (see `realm:transact_async`). Without sync it is a
 ---`realm:write`.
 ---
----Options: `timeout` in seconds.
+---Options: `timeout` in seconds; `keep_trying` (true: wait on where a server cannot be reached).
 ---@param fn fun(realm: syncline.Realm)
 ---@param options table|nil
 ---@return boolean|nil ok
@@ -260,7 +266,8 @@ function Realm:transact(fn, options)
 end
 
 ---As `realm:transact`, for programs with a loop of their own: returns at once; `fn` runs when it can, and
----`on_done(ok, message, code)` hears of the outcome. An error inside `fn` arrives as code `"error"`.
+---`on_done(ok, message, code)` hears of the outcome. An error inside `fn` arrives as code `"error"`. A server that was
+---never reached ends it as it ends `session:wait_for_upload`; with the option `keep_trying` it waits on.
 ---@param fn fun(realm: syncline.Realm)
 ---@param on_done fun(ok: boolean|nil, message: string|nil, code: string|number|nil)
 ---@param options table|nil
@@ -292,7 +299,9 @@ function Realm:present_classes()
     return self.classes
 end
 
-local function class_of(self, name)
+local function class_of(self, name, method)
+    check_self(self, method)
+    check.argument("realm:" .. method, name, "string")
     local classes = self:present_classes()
     local class = classes[name]
     if class then return class end
@@ -313,7 +322,7 @@ end
 function Realm:create(class_name, values, policy)
     values = values or {}
     check.argument("realm:create, values", values, "table|userdata")
-    local class = class_of(self, class_name)
+    local class = class_of(self, class_name, "create")
     if class.kind == "embedded" then
         check.fail("realm:create: %s is embedded: its objects are made by assigning a table of values to the property " ..
             "that holds them", class_name)
@@ -334,6 +343,7 @@ end
 ---@param what syncline.Object|syncline.Results|syncline.Object[]
 function Realm:delete(what)
     local found = core.realm.fields(what)
+    check.argument("realm:delete", what, "userdata|table")
     if type(what) == "userdata" and not found then return self.handle:delete(what) end
     local objects = found and what:to_array() or what
     for _, object in ipairs(objects) do
@@ -371,7 +381,9 @@ end
 ---@param class_name string
 ---@return syncline.Results
 function Realm:objects(class_name)
-    class_of(self, class_name)
+    if class_of(self, class_name, "objects").kind == "embedded" then
+        check.fail("realm:objects: %s is embedded: its objects are found through the objects that hold them", class_name)
+    end
     return results.new(self, class_name)
 end
 

@@ -115,7 +115,10 @@ end
 
 ---How many objects there are; `#results` says the same. Without a filter no object is loaded for it.
 ---@return integer
-function methods:count()
+function methods:count(...)
+    if select("#", ...) > 0 then
+        check.fail("results:count takes no argument; where{ NAME = { \"~=\", syncline.null } }:count() counts what has a value")
+    end
     local f = fields(self, "count")
     if not is_remembered(f) and not is_refined(f) then
         if is_all(f) then return f.realm.handle:count(f.class) end
@@ -500,7 +503,7 @@ function Results.__newindex()
     check.fail("results cannot be changed: write to the objects, inside realm:write")
 end
 
-Results.__len = methods.count
+function Results.__len(self) return methods.count(self) end
 Results.__pairs = methods.iter
 
 function Results.__tostring(self)

@@ -78,6 +78,10 @@ function Session:unreached(problem, news, never)
             end
         end
     end
+    for request, this in pairs(self.allocations) do
+        this.state = "unreached"
+        self.allocations[request] = nil
+    end
     transact.unreached(self, describe(problem))
 end
 
@@ -161,6 +165,7 @@ function Session:allocate(timeout)
     local this = { state = "waiting" }
     self.allocations[request] = this
     self.connection:pump()
+    self.connection:try_soon()
     local ok, why, number = loop.run(function() return this.state ~= "waiting" or not self.core or self.stuck end, timeout)
     if this.ident then return this.ident end
     if not ok then return nil, out_of_time(self, why), number end

@@ -51,7 +51,7 @@ end
 function transact.unreached(session, message, code)
     local jobs = session.transacts
     for i = #jobs, 1, -1 do
-        if jobs[i] and jobs[i].waits then abandon(session, jobs[i], message, code) end
+        if jobs[i] and not jobs[i].keep_trying then abandon(session, jobs[i], message, code) end
     end
 end
 
@@ -133,10 +133,10 @@ end
 local function start(realm, fn, on_done, options)
     local session = realm.session
     check.argument("realm:transact", fn, "function")
-    check.optional("realm:transact", options, { timeout = "number" })
+    check.optional("realm:transact", options, { timeout = "number", keep_trying = "boolean" })
     if not session then return run_plainly(realm, fn, on_done) end
     if not session.transacts then check.fail("realm:transact: in a simulation it is a method of the client: sim:client(n):transact(fn)") end
-    local job = { fn = fn, on_done = on_done }
+    local job = { fn = fn, on_done = on_done, keep_trying = options and options.keep_trying }
     session.transacts[#session.transacts + 1] = job
     local timeout = options and options.timeout
     if timeout then
@@ -145,6 +145,7 @@ local function start(realm, fn, on_done, options)
         end)
     end
     session.connection:pump()
+    session.connection:try_soon()
     return job, session
 end
 
@@ -177,8 +178,6 @@ function transact.run(realm, fn, options)
         if session.stuck or not session.core then
             transact.give_up(session, "the session cannot go on", "session")
         else
-            job.waits = true
-            session.connection:try_soon()
             loop.run(function() return result ~= nil end)
         end
         if not result then abandon(session, job, "the loop was stopped", "stopped") end

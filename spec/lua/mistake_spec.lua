@@ -43,6 +43,33 @@ describe("a mistake in a program", function()
         end))
     end)
 
+    it("is told where a method is called without its colon, without its argument or by a wrong name", function()
+        local cases = {
+            { "realm:objects: a realm expected; call it with a colon", function() realm.objects("Task") end },
+            { "realm:objects: a string expected, got nothing", function() realm:objects() end },
+            { "realm:write: a function expected, got nothing", function() realm:write() end },
+            { "realm:write: a realm expected; call it with a colon", function() realm.write(print) end },
+            { "realm:delete: an object or a table expected, got nothing", function() realm:delete(nil) end },
+            { "a list has no 'insret'; did you mean 'insert'%?", function() task.tags:insret("a") end },
+            { "there is no position 5: the list has %d element", function() realm:write(function() task.tags[5] = "a" end) end },
+            { "results:count takes no argument", function() realm:objects("Task"):count("name") end },
+            { "syncline.step, the timeout in seconds", function() syncline.step("x") end },
+        }
+        for _, case in ipairs(cases) do assert.matches(case[1], mistake(case[2])) end
+    end)
+
+    it("in 'sync' leaves no file locked", function()
+        local path = os.tmpname()
+        os.remove(path)
+        for _ = 1, 2 do
+            assert.matches("partitoin", mistake(function() syncline.open({ path = path, schema = SCHEMA, sync = { partitoin = 1 } }) end))
+        end
+        local again = assert(syncline.open({ path = path }))
+        again:close()
+        assert.matches("the realm is closed", mistake(function() again:objects("Task"):count() end))
+        for _, ending in ipairs({ "", ".lock", "-wal", "-shm" }) do os.remove(path .. ending) end
+    end)
+
     it("says where things can be changed", function()
         assert.matches("inside realm:write", mistake(function() task.name = "y" end))
         assert.matches("inside realm:write", mistake(function() realm:create("Task", { _id = 3 }) end))

@@ -61,6 +61,15 @@ describe("a server that cannot be reached", function()
             expect("connect", "refused", realm:sync_session():wait_for_upload(300))
         end
         expect("connect", "refused", realm:transact(function() end, { timeout = 300 }))
+        local before = told
+        local tier = open({ subserver = true })
+        expect("connect", "refused", tier:sync_session():allocate(300))
+        tier:close()
+        told = before
+        local outcome
+        realm:transact_async(function() end, function(...) outcome = { ... } end, { timeout = 300 })
+        assert(syncline.run(function() return outcome end, 60))
+        expect("connect", "refused", outcome[1], outcome[2], outcome[3])
         assert.equal(1, #told)
         assert.is_true(told[1].try_again)
         assert.matches("refused", log[1])
