@@ -77,7 +77,7 @@ static bool put(server *s, uint64_t ident, uint64_t cv, uint64_t sv, const char 
     sl_buf_init(&bytes, NULL);
     encode(text, &bytes);
     sl_upload_entry entry = {cv, sv, 1000 + cv, 0, sl_str_of(bytes.data, bytes.size)};
-    sl_server_upload upload = {ident, &entry, 1, {cv, sv}, 0};
+    sl_server_upload upload = {ident, &entry, 1, {cv, sv}, 0, SL_SCHEMA_OWNER};
     bool ok = sl_server_history_integrate(s->history, &upload, st);
     sl_buf_free(&bytes);
     return ok;
@@ -195,14 +195,15 @@ static void progress_trims_forms_only_when_the_client_version_grows(void **state
     commit_one(&s, 3, 9, 1, "P1.x = 7");
     assert_int_equal(row_of(&s, 3).reciprocal_base, 1);
     assert_int_equal(form_size(&s, 3, 2), 0);
-    sl_server_upload same = {3, NULL, 0, {9, 2}, 2}; /* client version did not grow */
+    sl_server_upload same = {3,      NULL, 0,
+                             {9, 2}, 2,    SL_SCHEMA_OWNER}; /* client version did not grow */
     assert_true(sl_server_history_begin(s.history, NULL));
     assert_true(sl_server_history_integrate(s.history, &same, NULL));
     assert_true(sl_server_history_commit(s.history, NULL, NULL));
     assert_int_equal(row_of(&s, 3).reciprocal_base, 1);
     assert_int_equal(row_of(&s, 3).locked_version, 2);
     assert_int_equal(form_size(&s, 3, 2), 0);
-    sl_server_upload next = {3, NULL, 0, {12, 3}, 1};
+    sl_server_upload next = {3, NULL, 0, {12, 3}, 1, SL_SCHEMA_OWNER};
     uint64_t added = 99;
     assert_true(sl_server_history_begin(s.history, NULL));
     assert_true(sl_server_history_integrate(s.history, &next, NULL));

@@ -165,7 +165,10 @@ static inline void world_drain(world_client *c) {
             c->idents[c->ident_count++] = event.ident;
         if (event.type == SL_CLIENT_TRANSACTED) c->outcomes[event.code]++;
         if (event.type == SL_CLIENT_WAIT_DONE) event.ok ? c->waits_done++ : c->waits_failed++;
-        if (event.type == SL_CLIENT_ERROR) {
+        /* That uploads are cut is only told; programs that cut connections hear it often. */
+        bool told = event.type == SL_CLIENT_ERROR && event.error.name &&
+                    !strcmp(event.error.name, "upload cut");
+        if (event.type == SL_CLIENT_ERROR && !told) {
             c->errors++;
             if (event.error.client_reset) c->resets++;
             snprintf(c->last_error, sizeof c->last_error, "%d %.200s", event.error.code,

@@ -92,7 +92,7 @@ static bool integrate(runner *r, const json_t *event, sl_status *st) {
         if (c->list[i].version != version) continue;
         sl_upload_entry entry = {version, base, c->list[i].timestamp, 0,
                                  sl_str_of(c->list[i].bytes.data, c->list[i].bytes.size)};
-        sl_server_upload upload = {ident, &entry, 1, {version, base}, base};
+        sl_server_upload upload = {ident, &entry, 1, {version, base}, base, SL_SCHEMA_OWNER};
         return sl_server_history_integrate(r->history, &upload, st);
     }
     return sl_fail(st, SL_ERR_INTERNAL, "", "an upload of nothing");
