@@ -14,7 +14,7 @@ static uint64_t run(bool server, const char *bytes, size_t size, size_t step) {
     sl_status st = SL_STATUS_INIT;
     uint64_t sum = 17;
     bool over = false;
-    sl_ws_codec_init(&codec, server, LIMIT, NULL, sl_system_env());
+    sl_ws_codec_init(&codec, server, LIMIT, 4 * LIMIT, NULL, sl_system_env());
     for (size_t at = 0; at < size && !over; at += step) {
         const char *piece = bytes + at;
         size_t left = size - at < step ? size - at : step;

@@ -42,6 +42,7 @@ typedef struct sl_lua_child {
  * "writable" go there without becoming Lua values; on_close is told to both. */
 typedef enum sl_lua_socket_event {
     SL_LUA_SOCKET_MESSAGE,
+    SL_LUA_SOCKET_SKIPPED, /* `data`: the front of a message beyond the limit */
     SL_LUA_SOCKET_PING,
     SL_LUA_SOCKET_WRITABLE
 } sl_lua_socket_event;

@@ -14,7 +14,7 @@ struct sl_lua_connection {
 
 typedef sl_lua_connection lua_connection;
 
-static const char *const callbacks[] = {"on_open", "on_message", "on_writable",
+static const char *const callbacks[] = {"on_open", "on_message", "on_skipped", "on_writable",
                                         "on_ping", "on_close",   NULL};
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -90,6 +90,10 @@ static void on_message(void *ctx, const char *data, size_t size) {
     serve(ctx, SL_LUA_SOCKET_MESSAGE, "on_message", sl_str_of(data, size));
 }
 
+static void on_skipped(void *ctx, const char *front, size_t size) {
+    serve(ctx, SL_LUA_SOCKET_SKIPPED, "on_skipped", sl_str_of(front, size));
+}
+
 static void on_writable(void *ctx) {
     serve(ctx, SL_LUA_SOCKET_WRITABLE, "on_writable", sl_str_of(NULL, 0));
 }
@@ -111,7 +115,8 @@ static void on_close(void *ctx, int code, sl_str reason, const sl_status *why) {
     if (loop->L) sl_lua_child_end(loop->L, &c->child);
 }
 
-static const sl_websocket_events events = {on_open, on_message, on_writable, on_ping, on_close};
+static const sl_websocket_events events = {on_open,     on_message, on_skipped,
+                                           on_writable, on_ping,    on_close};
 
 static void connection_end(sl_lua_child *child) {
     (void)child;
@@ -122,6 +127,7 @@ static void connection_end(sl_lua_child *child) {
 void sl_lua_check_ws_options(lua_State *L, int options, sl_websocket_options *ws) {
     *ws = (sl_websocket_options){
         .limit = (size_t)sl_lua_option_int(L, options, "limit", 0, INT32_MAX, 0),
+        .skip = (uint64_t)sl_lua_option_int(L, options, "skip", 0, INT32_MAX, 0),
         .high_water = (size_t)sl_lua_option_int(L, options, "high_water", 0, INT32_MAX, 0),
         .first_ms = sl_lua_option_ms(L, options, "first_timeout", 0),
         .idle_ms = sl_lua_option_ms(L, options, "idle_timeout", 0)};

@@ -90,6 +90,8 @@ static void on_event(sl_lua_sink *sink, lua_State *L, sl_lua_socket_event event,
         sl_server_connection_receive_ping(self->connection, data.data, data.size);
         return;
     }
+    if (event == SL_LUA_SOCKET_SKIPPED)
+        sl_server_connection_receive_skipped(self->connection, data.data, data.size);
     if (event == SL_LUA_SOCKET_MESSAGE) receive(L, self, data);
     pump(L, self);
 }

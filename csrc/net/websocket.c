@@ -186,13 +186,14 @@ static void start_idle(sl_websocket *ws) {
     sl_loop_timer_start(sl_stream_loop(ws->stream), &ws->timer, ms);
 }
 
-static void got_message(sl_websocket *ws) {
+static void got_message(sl_websocket *ws, bool skipped) {
+    sl_str p = ws->codec.payload;
     if (ws->state != WS_OPEN) return;
     if (!ws->got_message) {
         ws->got_message = true;
         if (ws->first_ms) start_idle(ws);
     }
-    ws->events->on_message(ws->ctx, ws->codec.payload.data, ws->codec.payload.size);
+    (skipped ? ws->events->on_skipped : ws->events->on_message)(ws->ctx, p.data, p.size);
 }
 
 static void got_close(sl_websocket *ws) {
@@ -224,9 +225,11 @@ static void got_ping(sl_websocket *ws) {
 static void process(sl_websocket *ws, const char **data, size_t *size) {
     while ((ws->state == WS_OPEN || ws->state == WS_CLOSING) && !ws->paused) {
         sl_status why = SL_STATUS_INIT;
-        switch (sl_ws_codec_feed(&ws->codec, data, size, &why)) {
+        sl_ws_event event = sl_ws_codec_feed(&ws->codec, data, size, &why);
+        switch (event) {
         case SL_WS_MESSAGE:
-            got_message(ws);
+        case SL_WS_SKIPPED:
+            got_message(ws, event == SL_WS_SKIPPED);
             break;
         case SL_WS_PING:
             got_ping(ws);
@@ -423,8 +426,8 @@ sl_websocket *sl_websocket_adopt(sl_stream *stream, bool server,
     ws->timer.ctx = ws;
     ws->resume.run = on_resume;
     ws->resume.ctx = ws;
-    sl_ws_codec_init(&ws->codec, server, options ? options->limit : 0, sl_loop_alloc(loop),
-                     sl_loop_env(loop));
+    sl_ws_codec_init(&ws->codec, server, options ? options->limit : 0, options ? options->skip : 0,
+                     sl_loop_alloc(loop), sl_loop_env(loop));
     sl_buf_init(&ws->held, sl_loop_alloc(loop));
     if (options && options->high_water) sl_stream_set_high_water(stream, options->high_water);
     sl_stream_set_events(stream, &open_events, ws);

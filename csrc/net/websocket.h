@@ -15,6 +15,9 @@ typedef struct sl_websocket_events {
     void (*on_open)(void *ctx, sl_str protocol, const sl_http_head *answer);
     /* A whole binary message. Never after sl_websocket_close or _abort. */
     void (*on_message)(void *ctx, const char *data, size_t size);
+    /* A message beyond the limit is coming and its rest will be dropped: its first bytes, at most
+     * SL_WS_FRONT_MAX. May be NULL if nothing is skipped. */
+    void (*on_skipped)(void *ctx, const char *front, size_t size);
     /* A send was refused, or the backlog had reached the high-water mark; now it has fallen to half
      * of it. May be NULL. */
     void (*on_writable)(void *ctx);
@@ -29,6 +32,7 @@ typedef struct sl_websocket_events {
 
 typedef struct sl_websocket_options {
     size_t limit;      /* largest inbound message; 0 = by role (ws_codec.h) */
+    uint64_t skip;     /* bytes of larger messages that are dropped, in total; then 1009 */
     size_t high_water; /* of the output; 0 = 1 MiB */
     int first_ms;      /* the first message must have come by then; 0 = no limit */
     int idle_ms;       /* end if nothing at all came for this long (up to twice); 0 = no limit */

@@ -9,13 +9,14 @@
 
 enum { OP_CONTINUATION = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
 
-void sl_ws_codec_init(sl_ws_codec *c, bool server, size_t limit, const sl_alloc *alloc,
-                      const sl_env *env) {
+void sl_ws_codec_init(sl_ws_codec *c, bool server, size_t limit, uint64_t skip,
+                      const sl_alloc *alloc, const sl_env *env) {
     memset(c, 0, sizeof *c);
     c->server = server;
     c->alloc = alloc;
     c->env = env;
     c->limit = limit ? limit : server ? SL_WS_SERVER_LIMIT : SL_WS_CLIENT_LIMIT;
+    c->skip_left = skip;
     sl_buf_init(&c->message, alloc);
 }
 
@@ -91,6 +92,21 @@ static const char *frame_violation(const sl_ws_codec *c, const struct wslay_fram
     }
 }
 
+/* Of a message beyond the limit only the front is kept, and all of it counts. */
+static bool skip_frame(sl_ws_codec *c, uint64_t size) {
+    char front[SL_WS_FRONT_MAX];
+    size_t held = c->skipping ? 0 : c->message.size;
+    if (size > c->skip_left || held > c->skip_left - size) return false;
+    c->skip_left -= size + held;
+    if (held > sizeof front) {
+        memcpy(front, c->message.data, sizeof front);
+        sl_buf_free(&c->message);
+        sl_buf_add(&c->message, front, sizeof front);
+    }
+    c->skipping = true;
+    return true;
+}
+
 /* Judges a frame when its head is complete. MORE = go on. */
 static sl_ws_event begin_frame(sl_ws_codec *c, const struct wslay_frame_iocb *f, sl_status *st) {
     const char *why = frame_violation(c, f);
@@ -109,8 +125,11 @@ static sl_ws_event begin_frame(sl_ws_codec *c, const struct wslay_frame_iocb *f,
     if (f->opcode == OP_BINARY) {
         sl_buf_clear(&c->message);
         c->in_message = true;
+        c->skipping = c->told = false;
     }
-    if (f->payload_length > c->limit || c->message.size > c->limit - f->payload_length) {
+    bool too_big = c->skipping || f->payload_length > c->limit ||
+                   c->message.size > c->limit - f->payload_length;
+    if (too_big && !skip_frame(c, f->payload_length)) {
         char text[64];
         snprintf(text, sizeof text, "read limited at %zu bytes", c->limit);
         return failed(c, SL_WS_TOO_BIG, text, st);
@@ -134,6 +153,13 @@ static sl_ws_event end_close(sl_ws_codec *c, sl_status *st) {
     return SL_WS_CLOSE;
 }
 
+static sl_ws_event tell_skipped(sl_ws_codec *c) {
+    if (c->told) return SL_WS_MORE;
+    c->told = true;
+    c->payload = sl_str_of(c->message.data, c->message.size);
+    return SL_WS_SKIPPED;
+}
+
 static sl_ws_event end_frame(sl_ws_codec *c, sl_status *st) {
     c->in_frame = false;
     if (c->fed == c->used && c->input_size == 0) drop_frames(c);
@@ -147,6 +173,7 @@ static sl_ws_event end_frame(sl_ws_codec *c, sl_status *st) {
     default:
         if (!c->fin) return SL_WS_MORE;
         c->in_message = false;
+        if (c->skipping) return tell_skipped(c);
         c->payload = sl_str_of(c->message.data, c->message.size);
         return SL_WS_MESSAGE;
     }
@@ -160,7 +187,8 @@ static bool take_payload(sl_ws_codec *c, const uint8_t *data, size_t size) {
         c->control_size = (uint8_t)(c->control_size + size);
         return true;
     }
-    sl_buf_add(&c->message, data, size);
+    size_t room = SL_WS_FRONT_MAX - (c->skipping ? c->message.size : 0);
+    sl_buf_add(&c->message, data, c->skipping && size > room ? room : size);
     return !c->message.failed;
 }
 
@@ -197,7 +225,10 @@ sl_ws_event sl_ws_codec_feed(sl_ws_codec *c, const char **data, size_t *size, sl
             event = failed(c, SL_WS_SERVER_ERROR, "out of memory", st);
             break;
         }
-        if (c->frame_left == 0) event = end_frame(c, st);
+        if (c->frame_left == 0)
+            event = end_frame(c, st);
+        else if (c->skipping && c->message.size == SL_WS_FRONT_MAX)
+            event = tell_skipped(c);
     }
     if (c->ended) c->input_size = 0;
     *data += *size - c->input_size;
@@ -206,7 +237,7 @@ sl_ws_event sl_ws_codec_feed(sl_ws_codec *c, const char **data, size_t *size, sl
 }
 
 bool sl_ws_codec_pending(const sl_ws_codec *c) {
-    return !c->ended && c->frames && !c->in_frame && c->fed != c->used;
+    return !c->ended && c->frames && c->fed != c->used;
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */

@@ -32,9 +32,13 @@ enum { SL_WS_REASON_MAX = 123 };
 #define SL_WS_SERVER_LIMIT ((size_t)17825792)
 #define SL_WS_CLIENT_LIMIT ((size_t)2147483647)
 
+/* How much of a skipped message is kept and shown. */
+enum { SL_WS_FRONT_MAX = 256 };
+
 typedef enum sl_ws_event {
     SL_WS_MORE,    /* all bytes taken */
     SL_WS_MESSAGE, /* a whole binary message: `payload` */
+    SL_WS_SKIPPED, /* a message beyond the limit, whose rest is dropped: `payload` = its front */
     SL_WS_PING,    /* `payload`, at most 125 bytes, to be echoed */
     SL_WS_PONG,    /* `payload` */
     SL_WS_CLOSE,   /* `close_code`, `payload` = reason (valid UTF-8); ignore what follows */
@@ -49,6 +53,7 @@ typedef struct sl_ws_codec {
     const sl_alloc *alloc;
     const sl_env *env;
     size_t limit;
+    uint64_t skip_left; /* bytes of messages beyond the limit that may still come */
     struct wslay_frame_context *frames;
     const char *input; /* what the running call still has */
     size_t input_size;
@@ -57,6 +62,8 @@ typedef struct sl_ws_codec {
     uint8_t opcode;
     uint64_t frame_left;
     bool in_message; /* a fragmented message is open */
+    bool skipping;   /* it is beyond the limit: `message` has its front only */
+    bool told;       /* SL_WS_SKIPPED was */
     sl_buf message;
     uint8_t control[125];
     uint8_t control_size;
@@ -65,16 +72,17 @@ typedef struct sl_ws_codec {
 } sl_ws_codec;
 
 /* `server`: this end receives masked and sends unmasked frames. `env` (borrowed) gives the masks of
- * a client. `limit`: largest message accepted, 0 = by role. Allocates nothing. */
-void sl_ws_codec_init(sl_ws_codec *codec, bool server, size_t limit, const sl_alloc *alloc,
-                      const sl_env *env);
+ * a client. `limit`: largest message accepted, 0 = by role. `skip`: bytes of larger messages, in
+ * total, that are dropped as they come instead of failing. Allocates nothing. */
+void sl_ws_codec_init(sl_ws_codec *codec, bool server, size_t limit, uint64_t skip,
+                      const sl_alloc *alloc, const sl_env *env);
 void sl_ws_codec_free(sl_ws_codec *codec);
 
 /* Takes bytes from the front of *data (which moves) up to the next event; to be called again, also
  * with *size 0, until SL_WS_MORE. Refused, with the code to
  * close with: reserved bits, unknown opcodes, wrong masking, fragmented or long control frames, a
  * message inside a message, bad lengths (1002), text (1003), bad UTF-8 in a close reason (1007), a
- * message beyond the limit (1009, as soon as its length is known). */
+ * message beyond the limit and what may be skipped (1009, as soon as its length is known). */
 sl_ws_event sl_ws_codec_feed(sl_ws_codec *codec, const char **data, size_t *size, sl_status *st);
 
 /* Whether bytes that were taken may still hold events. */

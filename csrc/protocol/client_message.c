@@ -41,9 +41,8 @@ static void read_ident(sl_scan *scan, sl_dialect dialect, sl_client_message *msg
     ident->query = sl_scan_sized_body(scan, SL_MAX_QUERY);
 }
 
-static void read_upload(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
+static uint64_t read_upload_head(sl_scan *scan, sl_client_message *msg) {
     sl_msg_upload *upload = &msg->upload;
-    (void)dialect;
     read_session(scan, msg);
     upload->body.compressed = sl_scan_bool(scan);
     upload->body.uncompressed_size = sl_scan_number(scan);
@@ -51,7 +50,13 @@ static void read_upload(sl_scan *scan, sl_dialect dialect, sl_client_message *ms
     upload->progress_cv = sl_scan_number(scan);
     upload->progress_sv = sl_scan_number(scan);
     upload->locked_sv = sl_scan_number(scan);
-    sl_scan_packed_body(scan, &upload->body, compressed_size);
+    return compressed_size;
+}
+
+static void read_upload(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
+    (void)dialect;
+    uint64_t compressed_size = read_upload_head(scan, msg);
+    sl_scan_packed_body(scan, &msg->upload.body, compressed_size);
 }
 
 static void read_session_only(sl_scan *scan, sl_dialect dialect, sl_client_message *msg) {
@@ -171,6 +176,18 @@ bool sl_client_message_parse(sl_client_message *msg, sl_dialect dialect, const v
     return sl_fail_code(st, SL_ERR_PROTOCOL, 102,
                         "message type \"%.*s\" is unknown on this kind of connection",
                         (int)(word.size < 40 ? word.size : 40), word.data);
+}
+
+bool sl_client_message_upload_front(sl_client_message *msg, const void *front, size_t size) {
+    sl_scan scan;
+    memset(msg, 0, sizeof(*msg));
+    if (!sl_scan_init(&scan, front, size)) return false;
+    if (!sl_str_eq(sl_scan_word(&scan), sl_str_c(sl_message_name(SL_MSG_UPLOAD)))) return false;
+    msg->type = SL_MSG_UPLOAD;
+    uint64_t compressed_size = read_upload_head(&scan, msg);
+    sl_body *body = &msg->upload.body;
+    body->bytes = sl_str_of(NULL, body->compressed ? compressed_size : body->uncompressed_size);
+    return !scan.problem && scan.at == scan.head_end;
 }
 
 static void put_head(sl_buf *out, const sl_client_message *msg) {

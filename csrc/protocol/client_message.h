@@ -102,6 +102,10 @@ typedef struct sl_client_message {
 bool sl_client_message_parse(sl_client_message *msg, sl_dialect dialect, const void *data,
                              size_t size, sl_status *st);
 
+/* Reads the head of an UPLOAD from the first `size` octets of it: `body.bytes` gets the size that
+ * the head tells, and no octets. False for anything else. */
+bool sl_client_message_upload_front(sl_client_message *msg, const void *front, size_t size);
+
 /* Appends the message to `out`; the values must be in the ranges of 3.1. Look at out->failed. */
 void sl_client_message_write(sl_buf *out, sl_dialect dialect, const sl_client_message *msg);
 

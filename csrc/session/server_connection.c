@@ -332,6 +332,21 @@ bool sl_server_connection_receive(sl_server_connection *c, const void *data, siz
     return false;
 }
 
+void sl_server_connection_receive_skipped(sl_server_connection *c, const void *front, size_t size) {
+    sl_client_message msg;
+    c->last_heard_ms = now_ms(c);
+    if (c->ending || c->wish.kind != SL_WISH_STAY) return;
+    if (!sl_client_message_upload_front(&msg, front, size)) {
+        sl_server_connection_close(c, SL_CLOSE_TOO_BIG, "message larger than the limit");
+        return;
+    }
+    sl_server_session *session = sl_server_connection_find(c, msg.session);
+    if (session)
+        sl_server_session_too_big(session, &msg.upload.body);
+    else
+        sl_server_connection_fail(c, 106, "message for a session that is not bound");
+}
+
 /* ---- output ---------------------------------------------------------------------------------- */
 
 bool sl_server_connection_logs(const sl_server_connection *c) {

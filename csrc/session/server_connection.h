@@ -94,6 +94,10 @@ void sl_server_connection_free(sl_server_connection *connection);
  * 1011. */
 bool sl_server_connection_receive(sl_server_connection *connection, const void *data, size_t size,
                                   sl_status *st);
+/* A message larger than max_message is coming, which the host drops: its first octets. An UPLOAD
+ * ends its session with error 201 and says why; anything else is close 1009. */
+void sl_server_connection_receive_skipped(sl_server_connection *connection, const void *front,
+                                          size_t size);
 /* A text message came: close 1003 (2.1). */
 void sl_server_connection_receive_text(sl_server_connection *connection);
 /* A control ping came: counts as a sign of life if its payload is a heartbeat (2.2). The host

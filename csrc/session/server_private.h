@@ -133,6 +133,8 @@ extern const sl_member_vtbl sl_server_session_member;
 
 /* Raises a session-level error (or what the table makes of it for this peer). */
 void sl_server_session_fail(sl_server_session *session, int code, const char *text);
+/* Its UPLOAD with `body` (without octets) is larger than the limit of a message. */
+void sl_server_session_too_big(sl_server_session *session, const sl_body *body);
 /* As above with the number and text of `st`: SL_ERR_SESSION its code, SL_ERR_PROTOCOL the
  * connection, SL_ERR_MEMORY returns false, anything else is trouble and 201. */
 bool sl_server_session_fail_with(sl_server_session *session, const sl_status *st);

@@ -1,6 +1,8 @@
 /* What a session makes of the client's messages (protocol/1-wire.md, sections 4 and 6.3). */
 #include "session/server_private.h"
 
+#include <stdio.h>
+
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 void sl_server_session_release(sl_server_session *session) {
@@ -37,6 +39,22 @@ static void raise_error(sl_server_session *session, int code, const sl_pending_e
 
 void sl_server_session_fail(sl_server_session *session, int code, const char *text) {
     raise_error(session, code, NULL, text);
+}
+
+/* Neither a reset nor another try would make the change smaller. */
+void sl_server_session_too_big(sl_server_session *session, const sl_body *body) {
+    static const sl_pending_error as = {.action = SL_ACTION_APPLICATION_BUG};
+    char text[sizeof session->error.text];
+    if (session->phase >= SL_PHASE_SEND_ERROR) return;
+    snprintf(text, sizeof text,
+             "a change of %llu bytes (%llu before compression) is larger than max_message of the "
+             "server, %zu bytes; it stays on the device",
+             (unsigned long long)body->bytes.size, (unsigned long long)body->uncompressed_size,
+             session->connection->options.max_message);
+    sl_status st = SL_STATUS_INIT;
+    sl_fail_code(&st, SL_ERR_SESSION, 201, "%s", text);
+    sl_server_connection_trouble(session->connection, &st);
+    raise_error(session, 201, &as, text);
 }
 
 bool sl_server_session_fail_with(sl_server_session *session, const sl_status *st) {

@@ -1,6 +1,7 @@
 // What happens in the life of an app: a server restart, tokens that end, a first download of many objects,
 // large and odd values, a server that has forgotten the client.
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
@@ -68,6 +69,33 @@ test("large blobs and odd texts travel both ways", { timeout: 120000 }, async ()
   } finally {
     await js.quit();
     await lua.quit();
+  }
+});
+
+test("a change larger than the server takes is told to the app and kept; other realms go on", { timeout: 60000 }, async () => {
+  const small = await new Server({ config: "max_message = 100000," }).start();
+  const js = await device(jsPeer, small, "over");
+  const lua = await device(luaPeer, small, "beside");
+  try {
+    await js.do("sync");
+    const bin = { $binary: crypto.randomBytes(300000).toString("base64") };
+    await edit(js, { do: "create", class: "Everything", key: id(1), values: { bin } });
+    const errors = [];
+    await eventually("an error", 20, async () => errors.push(...(await js.do("errors")).errors) > 0);
+    assert.match(errors[0].message, /a change of 300\d\d\d bytes .* max_message of the server, 100000 bytes/);
+    assert.doesNotMatch(errors[0].name, /Reset/);
+    await js.do("open", { partition: "beside", schema });
+    await edit(js, { do: "create", class: "Tag", key: "beside", values: {} });
+    await js.do("sync");
+    await lua.do("sync");
+    assert.equal((await lua.do("count", { class: "Tag" })).count, 1);
+    assert.deepEqual((await js.do("errors")).errors, []);
+    await js.do("open", { partition: "over", schema });
+    assert.equal((await js.do("count", { class: "Everything" })).count, 1);
+  } finally {
+    await js.quit();
+    await lua.quit();
+    await small.stop();
   }
 });
 

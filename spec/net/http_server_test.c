@@ -30,7 +30,7 @@ static void peer_close(void *ctx, int code, sl_str reason, const sl_status *why)
     w->server_closed = true;
 }
 
-static const sl_websocket_events peer_events = {NULL, peer_message, NULL, NULL, peer_close};
+static const sl_websocket_events peer_events = {NULL, peer_message, NULL, NULL, NULL, peer_close};
 
 static void on_upgrade(void *ctx, sl_http_exchange *x) {
     world *w = ctx;
@@ -80,7 +80,7 @@ static void on_close(void *ctx, int code, sl_str reason, const sl_status *why) {
     w->code = code;
 }
 
-static const sl_websocket_events client_events = {on_open, on_message, NULL, NULL, on_close};
+static const sl_websocket_events client_events = {on_open, on_message, NULL, NULL, NULL, on_close};
 
 /* Opens everything with an allocator that fails at the n-th allocation from here on. */
 static void run(world *w, const test_cert *cert, bool tls, long fail_at) {

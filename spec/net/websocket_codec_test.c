@@ -68,6 +68,9 @@ static seen feed(sl_ws_codec *c, const uint8_t *bytes, size_t size, size_t step)
             case SL_WS_MESSAGE:
                 add(&s, "message", c->payload);
                 break;
+            case SL_WS_SKIPPED:
+                add(&s, "skipped", c->payload);
+                break;
             case SL_WS_PING:
                 add(&s, "ping", c->payload);
                 break;
@@ -178,7 +181,7 @@ static void the_conformance_table_holds_however_it_is_cut(void **state) {
             sl_ws_codec c;
             count_alloc memory;
             count_alloc_init(&memory, 0);
-            sl_ws_codec_init(&c, true, 1024, &memory.alloc, &env);
+            sl_ws_codec_init(&c, true, 1024, 0, &memory.alloc, &env);
             seen s = feed(&c, bytes, size, step);
             if (strcmp(s.log, table[i].log) != 0 || s.code != table[i].code)
                 fail_msg("%s, step %zu: %s%d (%s), expected %s%d", table[i].name, step, s.log,
@@ -193,7 +196,7 @@ static void a_client_refuses_masked_frames(void **state) {
     (void)state;
     uint8_t bytes[32];
     sl_ws_codec c;
-    sl_ws_codec_init(&c, false, 0, NULL, &env);
+    sl_ws_codec_init(&c, false, 0, 0, NULL, &env);
     seen s = feed(&c, bytes, frame(bytes, 0x82, false, "abc", 3), 1);
     assert_string_equal(s.log, "message(abc) ");
     s = feed(&c, bytes, frame(bytes, 0x82, true, "abc", 3), 99);
@@ -205,7 +208,7 @@ static void limits_count_the_whole_message(void **state) {
     (void)state;
     uint8_t bytes[256], payload[60] = {0};
     sl_ws_codec c;
-    sl_ws_codec_init(&c, true, 100, NULL, &env);
+    sl_ws_codec_init(&c, true, 100, 0, NULL, &env);
     size_t n = frame(bytes, 0x02, true, payload, 60);
     n += frame(bytes + n, 0x80, true, payload, 40);
     seen s = feed(&c, bytes, n, 7);
@@ -216,6 +219,35 @@ static void limits_count_the_whole_message(void **state) {
     assert_int_equal(s.code, SL_WS_TOO_BIG);
     assert_string_equal(s.reason, "read limited at 100 bytes");
     sl_ws_codec_free(&c);
+}
+
+/* However it is cut: the front of a message beyond the limit is shown once, its rest is dropped, a
+ * ping in between and a message behind it come, and what may be skipped is used up. */
+static void what_is_beyond_the_limit_is_skipped(void **state) {
+    static uint8_t bytes[8192];
+    static const char payload[1000] = "upload";
+    static const size_t steps[] = {1, 7, 300, sizeof bytes};
+    (void)state;
+    size_t n = frame(bytes, 0x80 | BINARY, true, payload, 1000);
+    n += frame(bytes + n, BINARY, true, payload, 60);
+    n += frame(bytes + n, 0x80 | PING, true, "?", 1);
+    n += frame(bytes + n, 0, true, payload, 340);
+    n += frame(bytes + n, 0x80, true, payload, 400);
+    n += frame(bytes + n, BINARY, true, payload, 101);
+    n += frame(bytes + n, 0x80, true, "", 0);
+    n += frame(bytes + n, 0x80 | BINARY, true, "abc", 3);
+    n += frame(bytes + n, 0x80 | BINARY, true, payload, 100);
+    n += frame(bytes + n, 0x80 | BINARY, true, payload, 101);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        sl_ws_codec c;
+        sl_ws_codec_init(&c, true, 100, 2000, NULL, &env);
+        seen s = feed(&c, bytes, n, steps[i]);
+        assert_string_equal(s.log, "skipped[256] ping(?) skipped[256] skipped[101] message(abc) "
+                                   "message[100] failed() ");
+        assert_int_equal(s.code, 1009);
+        assert_int_equal(c.skip_left, 2000 - 1000 - 800 - 101);
+        sl_ws_codec_free(&c);
+    }
 }
 
 static void what_one_role_writes_the_other_reads(void **state) {
@@ -230,8 +262,8 @@ static void what_one_role_writes_the_other_reads(void **state) {
             for (size_t k = 0; k < sizes[i]; k++)
                 payload[k] = (char)(k * 7);
             sl_buf_init(&out, NULL);
-            sl_ws_codec_init(&from, server, 0, NULL, sl_system_env());
-            sl_ws_codec_init(&to, !server, 0, NULL, sl_system_env());
+            sl_ws_codec_init(&from, server, 0, 0, NULL, sl_system_env());
+            sl_ws_codec_init(&to, !server, 0, 0, NULL, sl_system_env());
             sl_ws_codec_frame(&from, BINARY, payload, sizes[i], &out);
             const char *data = out.data;
             size_t size = out.size;
@@ -254,7 +286,7 @@ static void close_frames_are_always_legal(void **state) {
     /* The example of protocol/1-wire.md, 2.4. */
     sl_ws_codec c;
     sl_buf out;
-    sl_ws_codec_init(&c, true, 0, NULL, &env);
+    sl_ws_codec_init(&c, true, 0, 0, NULL, &env);
     sl_buf_init(&out, NULL);
     size_t n = sl_ws_close_payload(SL_WS_UNAUTHORIZED, SL_STR("token expired"), p);
     sl_ws_codec_frame(&c, CLOSE, p, n, &out);
@@ -278,7 +310,7 @@ static void failing_memory_ends_the_connection_only(void **state) {
         sl_ws_codec c;
         count_alloc memory;
         count_alloc_init(&memory, k);
-        sl_ws_codec_init(&c, true, 0, &memory.alloc, &env);
+        sl_ws_codec_init(&c, true, 0, 0, &memory.alloc, &env);
         seen s = feed(&c, bytes, n, 100);
         sl_ws_codec_free(&c);
         assert_int_equal(memory.live, 0);
@@ -409,6 +441,7 @@ int main(void) {
         cmocka_unit_test(the_conformance_table_holds_however_it_is_cut),
         cmocka_unit_test(a_client_refuses_masked_frames),
         cmocka_unit_test(limits_count_the_whole_message),
+        cmocka_unit_test(what_is_beyond_the_limit_is_skipped),
         cmocka_unit_test(what_one_role_writes_the_other_reads),
         cmocka_unit_test(close_frames_are_always_legal),
         cmocka_unit_test(failing_memory_ends_the_connection_only),

@@ -205,11 +205,45 @@ static void what_takes_too_much_memory_is_left_out(void **state) {
     rig_free(&rig);
 }
 
+/* The host skips what is beyond the limit of a message and shows its front. */
+static void only_the_session_of_a_skipped_upload_ends(void **state) {
+    static const struct {
+        const char *front;
+        int error, close;
+    } cases[] = {{"upload 1 1 30000000 20000000 4 1 0\nxyz", 201, 0},
+                 {"upload 1 0 20000000 0 4 1 0\n", 201, 0},
+                 {"upload 7 0 20000000 0 4 1 0\n", 106, 0},
+                 {"upload 1 0 20000000 0 4 1 0", 0, 1009},
+                 {"upload 1 0 20000000 0 4 1\n", 0, 1009},
+                 {"transact 1 4 1 0 20000000\n", 0, 1009}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        server_rig rig;
+        raw_client a;
+        rig_init(&rig);
+        connect_new(&a, &rig);
+        sl_server_connection_receive_skipped(a.connection, cases[i].front, strlen(cases[i].front));
+        raw_take(&a);
+        sl_wish wish = sl_server_connection_wish(a.connection);
+        assert_int_equal(wish.code, cases[i].close);
+        if (cases[i].error) assert_int_equal(raw_error(&a), cases[i].error);
+        if (cases[i].error == 201) {
+            raw_say(&a, "unbind 1\n");
+            raw_clear(&a);
+            raw_say(&a, "ping 5 0\n");
+            hears(&a, "pong 5");
+        }
+        raw_free(&a);
+        rig_free(&rig);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whoever_spoils_a_unit_is_found),
         cmocka_unit_test(a_refusal_at_any_call_ends),
         cmocka_unit_test(limits_of_the_realm_are_told_apart),
+        cmocka_unit_test(only_the_session_of_a_skipped_upload_ends),
         cmocka_unit_test(what_takes_too_much_memory_is_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,9 @@ local SCHEMA = { { name = "Photo", primary_key = "_id", properties = { _id = "in
 describe("a transaction that is too large", function()
     local folder, server, realm, problems
 
-    local function start(max_message)
+    local function start(max_message, max_skipped)
         server = assert(syncline.server.start({ port = 0, tls = false, storage = folder .. "/server",
-            max_message = max_message, log = { level = "off" } }))
+            max_message = max_message, max_skipped = max_skipped, log = { level = "off" } }))
     end
 
     local function open(options)
@@ -71,7 +71,7 @@ describe("a transaction that is too large", function()
     end)
 
     it("for this server stops the session with an error, and everything stays, in every mode", function()
-        start(100000)
+        start(100000, 0)
         for _, mode in ipairs({ "recover", "discard", "recover_or_discard", "manual" }) do
             problems = {}
             open({ client_reset = mode })
@@ -86,6 +86,19 @@ describe("a transaction that is too large", function()
             assert.equal(1, realm:objects("Photo"):count())
             realm:close()
         end
+    end)
+
+    it("ends that session alone, with both sizes, while the server may skip it", function()
+        start(100000)
+        open({ client_reset = "recover" })
+        assert(add(1, noise(120000)))
+        local ok, message, code = realm:sync_session():wait_for_upload(20)
+        assert.is_nil(ok)
+        assert.equal(201, code)
+        assert.truthy(message:find("120%d%d%d bytes .*max_message of the server, 100000 bytes"))
+        assert.equal(1, #problems)
+        assert.is_false(problems[1].client_reset)
+        assert.equal(1, realm:objects("Photo"):count())
     end)
 
     it("from a file that was never synchronised stops the session, and everything stays", function()
@@ -108,5 +121,6 @@ describe("a transaction that is too large", function()
         open()
         assert.has_error(function() open({ max_message = 5, path = folder .. "/other.realm" }) end)
         assert.has_error(function() syncline.server.start({ port = 0, max_message = 5 }) end)
+        assert.has_error(function() syncline.server.start({ port = 0, max_skipped = -1 }) end)
     end)
 end)

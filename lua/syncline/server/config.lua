@@ -34,6 +34,7 @@ local FIELDS = {
     max_backlog = { "number", nil },
     max_merge_steps = { "number", nil },
     max_message = { "number", 17825792 },
+    max_skipped = { "number", 268435456 },
     max_classes = { "number", nil },
     max_properties = { "number", nil },
     max_key_bytes = { "number", nil },
@@ -96,6 +97,10 @@ function config.check(given)
     local size = out.max_message
     if not (size >= 65536 and size <= 268435456 and size % 1 == 0) then
         check.fail("server: option 'max_message': a number of bytes from 65536 to 268435456 expected, got %s", tostring(size))
+    end
+    local skipped = out.max_skipped
+    if not (skipped >= 0 and skipped <= 2147483647 and skipped % 1 == 0) then
+        check.fail("server: option 'max_skipped': a number of bytes from 0 to 2147483647 expected, got %s", tostring(skipped))
     end
     local ranges, message = addresses.ranges(out.trusted_proxies or {})
     if not ranges then check.fail("server: option 'trusted_proxies': %s", message) end

@@ -133,6 +133,7 @@ local function begin_sync(self, request, session, chosen)
         max_sessions = self.config.max_sessions, max_partition = self.config.max_partition,
         max_download = self.config.max_download, idle = self.config.idle_timeout,
         first_timeout = self.config.first_timeout, max_message = self.config.max_message,
+        max_skipped = self.config.max_skipped,
         open = function(bind) return open_partition(self, session, bind) end,
         token = function(token) return refresh(self, peer, session, token) end,
         on_end = function(ended) self.peers[ended] = nil end,

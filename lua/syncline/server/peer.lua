@@ -15,6 +15,7 @@ function Peer.new(options)
     local self = setmetatable({
         log = options.log, user = options.user, on_end = options.on_end, session_id = options.session_id,
         first_timeout = options.first_timeout, max_message = options.max_message,
+        max_skipped = options.max_skipped,
     }, Peer)
     local message, code
     self.core, message, code = core.server.connection({
@@ -36,7 +37,7 @@ end
 function Peer:callbacks()
     return {
         -- A socket on which nobody ever says a word is not kept (protocol/5-app-services-http.md, 18, row 14).
-        first_timeout = self.first_timeout, limit = self.max_message,
+        first_timeout = self.first_timeout, limit = self.max_message, skip = self.max_skipped,
         on_close = function(_, code) self:finish(code) end,
     }
 end
