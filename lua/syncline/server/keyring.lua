@@ -11,7 +11,8 @@ local disk = require("syncline.disk")
 local keyring = {}
 keyring.__index = keyring
 
--- Name of the key of files that have no names.
+-- Name of the first key, which the file does not mention: programs that mint tokens of their own read the file as
+-- the secret alone.
 local FIRST = "own"
 
 local function read_line(line)
@@ -37,13 +38,14 @@ end
 local function save(path, entries)
     local lines = {}
     for i, entry in ipairs(entries) do
-        lines[i] = ("%s %s%s"):format(entry.secret, entry.kid, entry.till and (" %d"):format(entry.till) or "")
+        local name = (entry.kid ~= FIRST or entry.till) and " " .. entry.kid or ""
+        lines[i] = ("%s%s%s"):format(entry.secret, name, entry.till and (" %d"):format(entry.till) or "")
     end
     return disk.write_private(path, table.concat(lines, "\n") .. "\n")
 end
 
-local function new_entry()
-    return { secret = auth.hex(auth.random(32)), kid = auth.hex(auth.random(6)) }
+local function new_entry(kid)
+    return { secret = auth.hex(auth.random(32)), kid = kid or auth.hex(auth.random(6)) }
 end
 
 -- Makes the first key, unless users are there who had one.
@@ -54,7 +56,9 @@ local function make(storage, path)
                 .. "place, or make a new one with 'syncline key new'"):format(path)
         end
     end
-    return keyring.replace(storage)
+    local ok, message = disk.make_folder(storage .. "/keys")
+    if not ok then return nil, message end
+    return save(path, { new_entry(FIRST) })
 end
 
 -- Brings the keys in line with the entries.
