@@ -89,9 +89,10 @@ function changesets(seed) {
 }
 
 for (const seed of seeds) {
-  test(`a device survives what a hostile writer uploads, seed ${seed}`, { timeout: 120000 }, async () => {
+  test(`a device survives what a hostile writer uploads, seed ${seed}`, { timeout: 120000 }, async (t) => {
     const partition = `fuzz-${seed}`;
     const device = jsPeer(server);
+    t.after(() => device.child.kill("SIGKILL")); // a device that hangs must not keep the test from ending
     const accessToken = await token();
     await device.do("login", { app_id: "interop-app", base_url: server.baseUrl });
     await device.do("open", { partition, schema });

@@ -71,7 +71,8 @@ local function data_change()
         { op = "AddInteger", table = "Everything", object = KEY, field = "i", path = {}, value = one(NUMBERS) },
         { op = "CreateObject", table = "Tag", object = { string = one(TEXTS) } },
         { op = "EraseObject", table = one({ "Tag", "Everything" }), object = one({ { string = one(TEXTS) }, KEY }) },
-        { op = "Clear", table = "Everything", object = KEY, field = field, path = path(), collection = "list" },
+        { op = "Clear", table = "Everything", object = KEY, field = field == "m" and "ints" or field, path = {},
+            collection = "list" },
     })
 end
 
