@@ -58,7 +58,6 @@ static bool follow(place *at, sl_query_path *path) {
     if (at->object) return true;
     if (at->type != SL_TYPE_LINK || !at->target) return false;
     at->last->follow = true;
-    at->last->target = at->target;
     if (at->collection != SL_SINGLE) path->many = true;
     path->through_links = true;
     at->object = at->target;
@@ -209,7 +208,6 @@ static bool member_of(sl_binder *b, sl_query_path *path, const place *at, int8_t
     if (at->type != SL_TYPE_LINK || !at->target)
         return sl_bind_fail(b, offset, "a property is named of what are not objects");
     at->last->follow = true;
-    at->last->target = at->target;
     const sl_class *cls = at->target;
     if (cls->has_key && sl_str_eq(cls->key_name, path->member)) {
         path->member_slot = SL_KEY_SLOT;
@@ -277,6 +275,6 @@ bool sl_bind_path_to_objects(sl_binder *b, sl_query_path *path, const sl_class *
     if (at.object || at.type != SL_TYPE_LINK || !at.target)
         return sl_bind_fail(b, path->steps[0].offset, "SUBQUERY is asked of what are not objects");
     at.last->follow = true;
-    at.last->target = path->target = at.target;
+    path->target = at.target;
     return true;
 }

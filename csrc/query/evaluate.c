@@ -19,7 +19,6 @@ static bool is_nan(const sl_value *v) {
  * against a string literal, where null counts as less than every string. */
 typedef struct comparison {
     sl_evaluation *ev;
-    const sl_expr *e;
     uint8_t op;
     bool fold, typed, null_is_least, types;
 } comparison;
@@ -367,7 +366,7 @@ static bool direct_string(const sl_expr *e) {
 static void comparison_of(comparison *c, sl_evaluation *ev, const sl_expr *e, uint8_t op) {
     const sl_expr *left = e->items[0], *right = e->items[1];
     bool literal = right->kind == SL_EXPR_CONSTANT || e->kind == SL_EXPR_BETWEEN;
-    *c = (comparison){.ev = ev, .e = e, .op = op, .fold = e->fold};
+    *c = (comparison){.ev = ev, .op = op, .fold = e->fold};
     c->typed =
         left->type != SL_TYPE_MIXED || left->kind == SL_EXPR_LIST || left->kind == SL_EXPR_CONSTANT;
     bool right_mixed = right->type == SL_TYPE_MIXED && right->kind != SL_EXPR_LIST &&

@@ -68,10 +68,9 @@ typedef struct sl_query_step {
     bool collection; /* PROPERTY: a list, set or dictionary, not a Mixed that holds one */
     bool of_list;    /* EACH of a list or set, which says nothing */
     sl_str name;
-    uint32_t index;         /* INDEX: position; PROPERTY: slot */
-    const sl_class *cls;    /* LINKS: class of origin */
-    const sl_class *target; /* follow: class of the objects */
-    size_t offset;          /* in the text */
+    uint32_t index;      /* INDEX: position; PROPERTY: slot */
+    const sl_class *cls; /* LINKS: class of origin */
+    size_t offset;       /* in the text */
 } sl_query_step;
 
 typedef enum sl_suffix {

@@ -51,10 +51,6 @@ void sl_predicate_free(sl_predicate *p) {
     sl_delete(p->alloc, p);
 }
 
-bool sl_predicate_has_orderings(const sl_predicate *p) {
-    return p->parsed.ordering_count > 0;
-}
-
 const sl_ordering *sl_predicate_orderings(const sl_predicate *p, uint32_t *count) {
     *count = p->parsed.ordering_count;
     return p->parsed.orderings;

@@ -23,8 +23,7 @@ bool sl_predicate_parse(const sl_schema *schema, sl_str class_name, sl_str text,
 /* NULL is allowed. */
 void sl_predicate_free(sl_predicate *predicate);
 
-/* Whether the predicate ends in SORT, DISTINCT or LIMIT. */
-bool sl_predicate_has_orderings(const sl_predicate *predicate);
+/* SORT, DISTINCT and LIMIT in the order of the text; *count may be 0. Borrowed. */
 const sl_ordering *sl_predicate_orderings(const sl_predicate *predicate, uint32_t *count);
 const sl_expr *sl_predicate_tree(const sl_predicate *predicate);
 
