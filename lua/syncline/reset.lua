@@ -128,7 +128,13 @@ end
 local function tell(self, result)
     local taken = self.forgotten and result.taken or 0
     if taken == 0 and result.dropped == 0 then
-        if self.kept then remove(self.kept) end
+        -- Another device that gives its content back in the same moment may still replace a collection which unsent
+        -- changes went into, and nobody would notice: so what it looked like stays.
+        if self.reseed and result.candidates > 0 then
+            result.copy = self.kept
+        elseif self.kept then
+            remove(self.kept)
+        end
         return
     end
     local what = {}
